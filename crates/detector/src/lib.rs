@@ -1,0 +1,1 @@
+//! The judgement: readings in, verdicts out.

@@ -1,0 +1,1 @@
+//! Isolation Forest: fitted fast, scored exactly, explained.

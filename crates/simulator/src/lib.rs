@@ -1,0 +1,1 @@
+//! A seeded, labelled fleet of devices with physical faults.
