@@ -1,0 +1,85 @@
+//! The fitted forest and what can be asked of it cheaply.
+
+use crate::path::Scale;
+use crate::tree::Tree;
+
+/// A fitted isolation forest.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Forest {
+    pub(crate) trees: Vec<Tree>,
+    pub(crate) scale: Scale,
+    columns: usize,
+    subsample: u32,
+    offset: f64,
+}
+
+impl Forest {
+    pub(crate) fn from_trees(
+        trees: Vec<Tree>,
+        columns: usize,
+        subsample: u32,
+        offset: f64,
+    ) -> Self {
+        Self {
+            scale: Scale::new(trees.len(), subsample),
+            trees,
+            columns,
+            subsample,
+            offset,
+        }
+    }
+
+    /// Number of columns a row must have.
+    #[must_use]
+    pub fn columns(&self) -> usize {
+        self.columns
+    }
+
+    /// Number of trees.
+    #[must_use]
+    pub fn trees(&self) -> usize {
+        self.trees.len()
+    }
+
+    /// Rows each tree was grown from.
+    #[must_use]
+    pub fn subsample(&self) -> usize {
+        self.subsample as usize
+    }
+
+    /// scikit-learn's `offset_`: negative, and its negation is the score at which a row becomes anomalous.
+    #[must_use]
+    pub fn offset(&self) -> f64 {
+        self.offset
+    }
+
+    pub(crate) fn set_offset(&mut self, offset: f64) {
+        self.offset = offset;
+    }
+
+    /// scikit-learn's `decision_function` for a score: below 0 is anomalous.
+    #[must_use]
+    pub fn decision(&self, score: f64) -> f64 {
+        -score - self.offset
+    }
+
+    pub(crate) fn check_width(&self, given: usize) -> Result<(), WidthError> {
+        if given == self.columns {
+            return Ok(());
+        }
+        Err(WidthError {
+            expected: self.columns,
+            given,
+        })
+    }
+}
+
+/// A row or table of the wrong width.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the forest has {expected} columns, the row has {given}")]
+pub struct WidthError {
+    /// Columns of the forest.
+    pub expected: usize,
+    /// Columns given.
+    pub given: usize,
+}

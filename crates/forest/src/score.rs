@@ -1,0 +1,129 @@
+//! Scoring: one row, or a table over threads.
+
+use crate::forest::{Forest, WidthError};
+use crate::matrix::{Matrix, narrow};
+use crate::tree::Tree;
+
+/// Rows a thread takes at a time.
+const BLOCK: usize = 4096;
+
+/// Columns of a row that need no heap.
+const SHORT: usize = 32;
+
+impl Forest {
+    /// The score of one row, in (0, 1]: larger is more anomalous. It is the negation of scikit-learn's `score_samples`.
+    ///
+    /// Where a tree asks for a value the row lacks (NaN), the row goes down both sides, and the path length is the mean of both
+    /// weighted by how many training rows went each way: the expectation over what the value might have been. Infinities count
+    /// as the largest single-precision number.
+    ///
+    /// # Errors
+    /// When the row has another width than the forest.
+    pub fn score_row(&self, row: &[f64]) -> Result<f64, WidthError> {
+        self.check_width(row.len())?;
+        Ok(self.with_narrow(row, |narrowed| self.scale.score(self.units_of(narrowed))))
+    }
+
+    /// The scores of a table, one for each row, over the given number of threads (0 counts as 1). Every score equals that of
+    /// [`Forest::score_row`] bit for bit. A table larger than memory is scored by calling this for one block after another.
+    ///
+    /// # Errors
+    /// When the table has another width than the forest or `scores` has another length than the table.
+    pub fn score(
+        &self,
+        table: Matrix<'_>,
+        threads: usize,
+        scores: &mut [f64],
+    ) -> Result<(), ScoreError> {
+        self.check_width(table.columns())?;
+        if scores.len() != table.rows() {
+            return Err(ScoreError::Length {
+                rows: table.rows(),
+                scores: scores.len(),
+            });
+        }
+        let rows_each = table
+            .rows()
+            .div_ceil(threads.max(1))
+            .next_multiple_of(BLOCK);
+        if rows_each >= table.rows() {
+            self.score_part(table.values(), scores);
+            return Ok(());
+        }
+        std::thread::scope(|scope| {
+            let parts = table
+                .values()
+                .chunks(rows_each * self.columns())
+                .zip(scores.chunks_mut(rows_each));
+            for (values, part) in parts {
+                scope.spawn(move || self.score_part(values, part));
+            }
+        });
+        Ok(())
+    }
+
+    fn score_part(&self, values: &[f64], scores: &mut [f64]) {
+        for (row, score) in values.chunks_exact(self.columns()).zip(scores) {
+            *score = self.with_narrow(row, |narrowed| self.scale.score(self.units_of(narrowed)));
+        }
+    }
+
+    /// Hands the row to `then` in the precision of the trees.
+    pub(crate) fn with_narrow<T>(&self, row: &[f64], then: impl FnOnce(&[f32]) -> T) -> T {
+        if row.len() > SHORT {
+            let narrowed: Vec<f32> = row.iter().copied().map(narrow).collect();
+            return then(&narrowed);
+        }
+        let mut narrowed = [0.0; SHORT];
+        for (to, &from) in narrowed.iter_mut().zip(row) {
+            *to = narrow(from);
+        }
+        then(&narrowed[..row.len()])
+    }
+
+    /// Sum of the path lengths over the trees.
+    pub(crate) fn units_of(&self, row: &[f32]) -> u64 {
+        self.trees
+            .iter()
+            .map(|tree| u64::from(walk(tree, row, 0)))
+            .sum()
+    }
+}
+
+/// Path length of a row from a node on, in units.
+fn walk(tree: &Tree, row: &[f32], from: usize) -> u32 {
+    let mut at = from;
+    loop {
+        let node = tree.nodes[at];
+        if node.is_leaf(at) {
+            return tree.units[at];
+        }
+        let left = usize::from(node.left);
+        let value = tree.value_at(node, row);
+        if value.is_nan() {
+            let (below, above) = (walk(tree, row, left), walk(tree, row, left + 1));
+            return crate::tree::weighted(below, tree.counts[left], above, tree.counts[left + 1]);
+        }
+        at = if value <= node.threshold {
+            left
+        } else {
+            left + 1
+        };
+    }
+}
+
+/// A table that cannot be scored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum ScoreError {
+    /// Another width than the forest's.
+    #[error(transparent)]
+    Width(#[from] WidthError),
+    /// Not one place for each score.
+    #[error("the table has {rows} rows, but there is room for {scores} scores")]
+    Length {
+        /// Rows of the table.
+        rows: usize,
+        /// Places for scores.
+        scores: usize,
+    },
+}
