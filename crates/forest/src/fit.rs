@@ -20,24 +20,13 @@ impl Forest {
     ///
     /// # Errors
     /// When the table has no row.
-    pub fn fit(
-        params: &CheckedParams,
-        table: Matrix<'_>,
-        threads: usize,
-    ) -> Result<Self, FitError> {
+    pub fn fit(params: &CheckedParams, table: Matrix<'_>, threads: usize) -> Result<Self, FitError> {
         if table.rows() == 0 {
             return Err(FitError::NoRows);
         }
         let params = params.params();
         let subsample = params.subsample.min(table.rows());
-        let grow_one = |tree| {
-            grow(
-                table,
-                subsample,
-                params.extension,
-                Random::of_tree(params.seed, tree),
-            )
-        };
+        let grow_one = |tree| grow(table, subsample, params.extension, Random::of_tree(params.seed, tree));
         let trees = grow_all(params.trees, threads, &grow_one);
         let mut forest = Self::from_trees(trees, table.columns(), subsample as u32, PAPER_OFFSET);
         if let Contamination::Share(share) = params.contamination {

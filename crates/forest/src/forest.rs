@@ -14,12 +14,7 @@ pub struct Forest {
 }
 
 impl Forest {
-    pub(crate) fn from_trees(
-        trees: Vec<Tree>,
-        columns: usize,
-        subsample: u32,
-        offset: f64,
-    ) -> Self {
+    pub(crate) fn from_trees(trees: Vec<Tree>, columns: usize, subsample: u32, offset: f64) -> Self {
         Self {
             scale: Scale::new(trees.len(), subsample),
             trees,

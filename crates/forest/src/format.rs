@@ -131,10 +131,7 @@ struct Reader<'a>(&'a [u8]);
 
 impl Reader<'_> {
     fn take<const N: usize>(&mut self) -> Result<[u8; N], FormatError> {
-        let (head, rest) = self
-            .0
-            .split_first_chunk::<N>()
-            .ok_or(FormatError::Truncated)?;
+        let (head, rest) = self.0.split_first_chunk::<N>().ok_or(FormatError::Truncated)?;
         self.0 = rest;
         Ok(*head)
     }

@@ -6,12 +6,7 @@ use crate::random::Random;
 use crate::tree::{Node, PLANE, Plane, Tree};
 
 /// Grows one tree. Every random choice comes from `random`.
-pub(crate) fn grow(
-    table: Matrix<'_>,
-    subsample: usize,
-    extension: usize,
-    mut random: Random,
-) -> Tree {
+pub(crate) fn grow(table: Matrix<'_>, subsample: usize, extension: usize, mut random: Random) -> Tree {
     let rows = random.sample(subsample, table.rows());
     let columns = table.columns();
     let mut sample = vec![0.0_f32; subsample * columns];
@@ -34,8 +29,7 @@ pub(crate) fn grow(
     };
     let mut slots: Vec<u32> = (0..subsample as u32).collect();
     grower.split(0, &mut slots, 0, columns);
-    Tree::new(grower.nodes, grower.counts, grower.planes, columns)
-        .expect("a grown tree has its nodes in order")
+    Tree::new(grower.nodes, grower.counts, grower.planes, columns).expect("a grown tree has its nodes in order")
 }
 
 struct Grower {
@@ -72,8 +66,7 @@ impl Grower {
             left: left as u16,
         };
         self.nodes.extend([Node::leaf(left), Node::leaf(left + 1)]);
-        self.counts
-            .extend([middle as u32, (slots.len() - middle) as u32]);
+        self.counts.extend([middle as u32, (slots.len() - middle) as u32]);
         let (below, above) = slots.split_at_mut(middle);
         self.split(left, below, depth + 1, active);
         self.split(left + 1, above, depth + 1, active);
@@ -125,14 +118,11 @@ impl Grower {
         self.projected.clear();
         if let [(feature, _)] = terms {
             let column = &self.sample[usize::from(*feature) * self.subsample..][..self.subsample];
-            self.projected
-                .extend(slots.iter().map(|&slot| column[slot as usize]));
+            self.projected.extend(slots.iter().map(|&slot| column[slot as usize]));
             return;
         }
         for &slot in slots {
-            let value_of = |column: u16| {
-                f64::from(self.sample[usize::from(column) * self.subsample + slot as usize])
-            };
+            let value_of = |column: u16| f64::from(self.sample[usize::from(column) * self.subsample + slot as usize]);
             let sum: f64 = terms
                 .iter()
                 .map(|&(column, weight)| f64::from(weight) * value_of(column))
@@ -143,16 +133,8 @@ impl Grower {
 
     /// Moves the rows that go left to the front. A row without the value goes to either side with the odds of the others.
     fn partition(&mut self, slots: &mut [u32], threshold: f32) -> usize {
-        let below = self
-            .projected
-            .iter()
-            .filter(|&&value| value <= threshold)
-            .count();
-        let present = self
-            .projected
-            .iter()
-            .filter(|value| !value.is_nan())
-            .count();
+        let below = self.projected.iter().filter(|&&value| value <= threshold).count();
+        let present = self.projected.iter().filter(|value| !value.is_nan()).count();
         let mut middle = 0;
         for at in 0..slots.len() {
             let value = self.projected[at];
@@ -188,11 +170,7 @@ fn draw_between(low: f32, high: f32, random: &mut Random) -> f32 {
     let (low_wide, high_wide) = (f64::from(low), f64::from(high));
     let wide = low_wide + random.unit() * (high_wide - low_wide);
     let near = wide as f32;
-    let threshold = if f64::from(near) > wide {
-        near.next_down()
-    } else {
-        near
-    };
+    let threshold = if f64::from(near) > wide { near.next_down() } else { near };
     if threshold >= low && threshold < high {
         threshold
     } else {

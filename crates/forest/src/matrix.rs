@@ -26,10 +26,7 @@ impl<'a> Matrix<'a> {
             });
         }
         if values.chunks(4096).any(holds_infinity) {
-            let at = values
-                .iter()
-                .position(|it| it.is_infinite())
-                .unwrap_or_default();
+            let at = values.iter().position(|it| it.is_infinite()).unwrap_or_default();
             return Err(ShapeError::Infinite {
                 row: at / columns,
                 column: at % columns,
@@ -67,9 +64,9 @@ impl<'a> Matrix<'a> {
 /// Folds without an early exit, which lets the compiler use wide registers.
 fn holds_infinity(values: &[f64]) -> bool {
     const EXPONENT: u64 = 0x7ff0_0000_0000_0000;
-    values.iter().fold(false, |found, value| {
-        found | (value.to_bits() << 1 == EXPONENT << 1)
-    })
+    values
+        .iter()
+        .fold(false, |found, value| found | (value.to_bits() << 1 == EXPONENT << 1))
 }
 
 /// Brings a value to the precision trees compare in. What single precision cannot hold becomes its largest value; NaN stays.

@@ -55,9 +55,7 @@ impl Params {
             return Err(ParamsError::Subsample(self.subsample));
         }
         match self.contamination {
-            Contamination::Share(share) if !(share > 0.0 && share <= 0.5) => {
-                Err(ParamsError::Contamination(share))
-            }
+            Contamination::Share(share) if !(share > 0.0 && share <= 0.5) => Err(ParamsError::Contamination(share)),
             _ => Ok(CheckedParams(self)),
         }
     }

@@ -29,12 +29,7 @@ impl Forest {
     ///
     /// # Errors
     /// When the table has another width than the forest or `scores` has another length than the table.
-    pub fn score(
-        &self,
-        table: Matrix<'_>,
-        threads: usize,
-        scores: &mut [f64],
-    ) -> Result<(), ScoreError> {
+    pub fn score(&self, table: Matrix<'_>, threads: usize, scores: &mut [f64]) -> Result<(), ScoreError> {
         self.check_width(table.columns())?;
         if scores.len() != table.rows() {
             return Err(ScoreError::Length {
@@ -42,10 +37,7 @@ impl Forest {
                 scores: scores.len(),
             });
         }
-        let rows_each = table
-            .rows()
-            .div_ceil(threads.max(1))
-            .next_multiple_of(BLOCK);
+        let rows_each = table.rows().div_ceil(threads.max(1)).next_multiple_of(BLOCK);
         if rows_each >= table.rows() {
             self.score_part(table.values(), scores);
             return Ok(());
@@ -83,10 +75,7 @@ impl Forest {
 
     /// Sum of the path lengths over the trees.
     pub(crate) fn units_of(&self, row: &[f32]) -> u64 {
-        self.trees
-            .iter()
-            .map(|tree| u64::from(walk(tree, row, 0)))
-            .sum()
+        self.trees.iter().map(|tree| u64::from(walk(tree, row, 0))).sum()
     }
 }
 
@@ -104,11 +93,7 @@ fn walk(tree: &Tree, row: &[f32], from: usize) -> u32 {
             let (below, above) = (walk(tree, row, left), walk(tree, row, left + 1));
             return crate::tree::weighted(below, tree.counts[left], above, tree.counts[left + 1]);
         }
-        at = if value <= node.threshold {
-            left
-        } else {
-            left + 1
-        };
+        at = if value <= node.threshold { left } else { left + 1 };
     }
 }
 

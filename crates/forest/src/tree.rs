@@ -110,11 +110,7 @@ fn depths(nodes: &[Node]) -> Result<Vec<usize>, TreeError> {
             continue;
         }
         let left = usize::from(node.left);
-        if left <= index
-            || left + 1 >= nodes.len()
-            || depths[left] != UNSEEN
-            || depths[left + 1] != UNSEEN
-        {
+        if left <= index || left + 1 >= nodes.len() || depths[left] != UNSEEN || depths[left + 1] != UNSEEN {
             return Err(TreeError::Child(index));
         }
         if depths[index] >= MAX_DEPTH {
@@ -126,12 +122,7 @@ fn depths(nodes: &[Node]) -> Result<Vec<usize>, TreeError> {
     Ok(depths)
 }
 
-fn check_split(
-    node: Node,
-    index: usize,
-    planes: &[Plane],
-    columns: usize,
-) -> Result<(), TreeError> {
+fn check_split(node: Node, index: usize, planes: &[Plane], columns: usize) -> Result<(), TreeError> {
     let in_range = |column: u16| usize::from(column) < columns;
     let fits = if node.is_leaf(index) {
         node.feature == 0 && node.threshold == f32::INFINITY
@@ -139,21 +130,15 @@ fn check_split(
         node.threshold.is_finite() && in_range(node.feature)
     } else {
         node.threshold.is_finite()
-            && planes
-                .get(usize::from(node.feature & !PLANE))
-                .is_some_and(|plane| {
-                    !plane.terms.is_empty()
-                        && plane
-                            .terms
-                            .iter()
-                            .all(|&(column, weight)| in_range(column) && weight.is_finite())
-                })
+            && planes.get(usize::from(node.feature & !PLANE)).is_some_and(|plane| {
+                !plane.terms.is_empty()
+                    && plane
+                        .terms
+                        .iter()
+                        .all(|&(column, weight)| in_range(column) && weight.is_finite())
+            })
     };
-    if fits {
-        Ok(())
-    } else {
-        Err(TreeError::Split(index))
-    }
+    if fits { Ok(()) } else { Err(TreeError::Split(index)) }
 }
 
 /// Children lie behind their parents, so one pass from the back sees children first.

@@ -1,20 +1,12 @@
 //! What must hold for every forest: laws over random tables, and scikit-learn's own list of properties.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "everything in this file is a test or helps one"
-)]
+#![expect(clippy::unwrap_used, reason = "everything in this file is a test or helps one")]
 
 use forest::{Contamination, FitError, Forest, Matrix, Params, ShapeError, average_path_length};
 use proptest::prelude::*;
 
 fn fit(values: &[f64], columns: usize, params: Params) -> Forest {
-    Forest::fit(
-        &params.check().unwrap(),
-        Matrix::new(values, columns).unwrap(),
-        1,
-    )
-    .unwrap()
+    Forest::fit(&params.check().unwrap(), Matrix::new(values, columns).unwrap(), 1).unwrap()
 }
 
 fn small(seed: u64) -> Params {
@@ -29,9 +21,7 @@ fn small(seed: u64) -> Params {
 /// A table with a cluster around zero, made without a generator: the fractional parts of multiples of irrational numbers.
 fn cluster(rows: usize, columns: usize) -> Vec<f64> {
     (0..rows * columns)
-        .map(|i| {
-            ((i + 1) as f64 * 0.618_033_988_749_895 + (i % columns) as f64 * 0.3).fract() - 0.5
-        })
+        .map(|i| ((i + 1) as f64 * 0.618_033_988_749_895 + (i % columns) as f64 * 0.3).fract() - 0.5)
         .collect()
 }
 
@@ -56,10 +46,7 @@ fn average_path_lengths_are_those_of_scikit_learn() {
     check_average_path_length(0, 0.0);
     check_average_path_length(1, 0.0);
     check_average_path_length(2, 1.0);
-    check_average_path_length(
-        5,
-        2.0 * (4.0_f64.ln() + 0.577_215_664_901_532_9) - 8.0 / 5.0,
-    );
+    check_average_path_length(5, 2.0 * (4.0_f64.ln() + 0.577_215_664_901_532_9) - 8.0 / 5.0);
     check_average_path_length(
         999,
         2.0 * (998.0_f64.ln() + 0.577_215_664_901_532_9) - 2.0 * 998.0 / 999.0,
@@ -124,16 +111,10 @@ fn a_row_of_another_width_is_refused() {
     );
     let table = [0.0; 8];
     let mut scores = [0.0; 4];
-    assert!(
-        forest
-            .score(Matrix::new(&table, 2).unwrap(), 1, &mut scores)
-            .is_err()
-    );
+    assert!(forest.score(Matrix::new(&table, 2).unwrap(), 1, &mut scores).is_err());
     let table = [0.0; 9];
     assert!(
-        forest
-            .score(Matrix::new(&table, 3).unwrap(), 1, &mut scores)
-            .is_err(),
+        forest.score(Matrix::new(&table, 3).unwrap(), 1, &mut scores).is_err(),
         "four places for three scores"
     );
 }
@@ -142,10 +123,7 @@ fn a_row_of_another_width_is_refused() {
 fn tables_that_are_none_are_refused() {
     assert_eq!(
         Matrix::new(&[1.0, 2.0, 3.0], 2).unwrap_err(),
-        ShapeError::Ragged {
-            values: 3,
-            columns: 2
-        }
+        ShapeError::Ragged { values: 3, columns: 2 }
     );
     assert_eq!(Matrix::new(&[], 0).unwrap_err(), ShapeError::Columns(0));
     let values = [1.0, 2.0, f64::NAN, f64::NEG_INFINITY];
@@ -153,25 +131,14 @@ fn tables_that_are_none_are_refused() {
         Matrix::new(&values, 2).unwrap_err(),
         ShapeError::Infinite { row: 1, column: 1 }
     );
-    let empty = Forest::fit(
-        &Params::default().check().unwrap(),
-        Matrix::new(&[], 2).unwrap(),
-        1,
-    );
+    let empty = Forest::fit(&Params::default().check().unwrap(), Matrix::new(&[], 2).unwrap(), 1);
     assert_eq!(empty.unwrap_err(), FitError::NoRows);
 }
 
 #[test]
 fn parameters_out_of_range_are_refused() {
     let defaults = Params::default();
-    assert!(
-        Params {
-            trees: 0,
-            ..defaults
-        }
-        .check()
-        .is_err()
-    );
+    assert!(Params { trees: 0, ..defaults }.check().is_err());
     assert!(
         Params {
             subsample: 0,
@@ -202,15 +169,13 @@ fn one_row_and_two_rows_make_a_forest() {
 }
 
 fn params() -> impl Strategy<Value = Params> {
-    (1_usize..30, 1_usize..300, any::<u64>(), 0_usize..3).prop_map(
-        |(trees, subsample, seed, extension)| Params {
-            trees,
-            subsample,
-            seed,
-            extension,
-            contamination: Contamination::Auto,
-        },
-    )
+    (1_usize..30, 1_usize..300, any::<u64>(), 0_usize..3).prop_map(|(trees, subsample, seed, extension)| Params {
+        trees,
+        subsample,
+        seed,
+        extension,
+        contamination: Contamination::Auto,
+    })
 }
 
 fn values() -> impl Strategy<Value = Vec<f64>> {

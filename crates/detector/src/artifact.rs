@@ -1,0 +1,251 @@
+//! A model as bytes: versioned, capped, hashed.
+//!
+//! ```text
+//! 8  bytes  magic "HARKMODL"
+//! 4  bytes  format version, little endian
+//! 8  bytes  length of the header
+//!           header, JSON: everything but the forests
+//! 8  bytes  length of a forest, then the forest in its own format; once per signal that has one
+//! 32 bytes  SHA-256 of all of the above
+//! ```
+
+use std::sync::Arc;
+
+use domain::{Signal, Signals, Timestamp};
+use forest::{Contamination, Forest, Params};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::features::{Baseline, Extractor, FeatureSpec};
+use crate::model::{Model, Provenance, SignalModel};
+use crate::threshold::ThresholdPolicy;
+
+const MAGIC: &[u8; 8] = b"HARKMODL";
+const VERSION: u32 = 1;
+const HASH_BYTES: usize = 32;
+
+/// The longest model file that is read.
+pub const MAX_BYTES: usize = 256 << 20;
+
+/// Bytes that are no model of this program.
+#[derive(Debug, thiserror::Error)]
+pub enum ArtifactError {
+    /// Longer than [`MAX_BYTES`].
+    #[error("it has {0} bytes, at most {MAX_BYTES} are read")]
+    TooLong(usize),
+    /// Not a model file.
+    #[error("it is not a Hark model file")]
+    Foreign,
+    /// A format that this program does not read.
+    #[error("it has format version {0}, this program reads version {VERSION}")]
+    Version(u32),
+    /// The hash does not fit.
+    #[error("it is damaged: the SHA-256 at its end does not fit its content")]
+    Hash,
+    /// The hash fits, the content makes no sense.
+    #[error("its content is inconsistent: {0}")]
+    Content(String),
+    /// A forest in it.
+    #[error("the forest of {signal} cannot be read")]
+    Forest {
+        /// The signal.
+        signal: String,
+        /// Why.
+        #[source]
+        cause: forest::FormatError,
+    },
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Header {
+    version: String,
+    spec: FeatureSpec,
+    signals: Vec<SignalHeader>,
+    provenance: ProvenanceHeader,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SignalHeader {
+    name: String,
+    unit: String,
+    short: String,
+    baseline: Option<Baseline>,
+    /// Where there is one, a forest follows.
+    threshold: Option<f64>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ProvenanceHeader {
+    created_at_micros: i64,
+    program: String,
+    readings: u64,
+    devices: u64,
+    from_micros: i64,
+    to_micros: i64,
+    trees: usize,
+    subsample: usize,
+    contamination: Option<f64>,
+    seed: u64,
+    extension: usize,
+    threshold: ThresholdPolicy,
+}
+
+impl Model {
+    /// The model as bytes.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let header = serde_json::to_vec(&header(self)).expect("a header has text keys and finite numbers");
+        let mut bytes = Vec::new();
+        bytes.extend(MAGIC);
+        bytes.extend(VERSION.to_le_bytes());
+        section(&mut bytes, &header);
+        for part in self.forests.iter().flatten() {
+            section(&mut bytes, &part.forest.to_bytes());
+        }
+        let hash = Sha256::digest(&bytes);
+        bytes.extend(hash);
+        bytes
+    }
+
+    /// Reads what [`Model::to_bytes`] wrote.
+    ///
+    /// # Errors
+    /// When the bytes are damaged, of another version or no model at all. Nothing is allocated beyond their length.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, ArtifactError> {
+        if bytes.len() > MAX_BYTES {
+            return Err(ArtifactError::TooLong(bytes.len()));
+        }
+        let rest = bytes.strip_prefix(MAGIC).ok_or(ArtifactError::Foreign)?;
+        let (version, rest) = rest.split_first_chunk().ok_or(ArtifactError::Hash)?;
+        let version = u32::from_le_bytes(*version);
+        if version != VERSION {
+            return Err(ArtifactError::Version(version));
+        }
+        let body = rest.len().checked_sub(HASH_BYTES).ok_or(ArtifactError::Hash)?;
+        let (mut body, hash) = rest.split_at(body);
+        if Sha256::digest(&bytes[..bytes.len() - HASH_BYTES]).as_slice() != hash {
+            return Err(ArtifactError::Hash);
+        }
+        let header: Header =
+            serde_json::from_slice(take_section(&mut body)?).map_err(|it| ArtifactError::Content(it.to_string()))?;
+        let mut forests = Vec::with_capacity(header.signals.len());
+        for signal in &header.signals {
+            forests.push(read_forest(signal, header.spec.len(), &mut body)?);
+        }
+        if !body.is_empty() {
+            return Err(ArtifactError::Content(format!(
+                "{} bytes follow the last forest",
+                body.len()
+            )));
+        }
+        assemble(header, forests)
+    }
+}
+
+fn header(model: &Model) -> Header {
+    let it = &model.provenance;
+    let signals = model
+        .signals
+        .iter()
+        .zip(model.extractor.baselines())
+        .zip(&model.forests);
+    Header {
+        version: model.version.to_string(),
+        spec: model.extractor.spec().clone(),
+        signals: signals
+            .map(|((signal, baseline), part)| SignalHeader {
+                name: signal.name.clone(),
+                unit: signal.unit.clone(),
+                short: signal.short.clone(),
+                baseline: *baseline,
+                threshold: part.as_ref().map(|it| it.threshold),
+            })
+            .collect(),
+        provenance: ProvenanceHeader {
+            created_at_micros: it.created_at.as_micros(),
+            program: it.program.clone(),
+            readings: it.readings,
+            devices: it.devices,
+            from_micros: it.from.as_micros(),
+            to_micros: it.to.as_micros(),
+            trees: it.params.trees,
+            subsample: it.params.subsample,
+            contamination: match it.params.contamination {
+                Contamination::Auto => None,
+                Contamination::Share(share) => Some(share),
+            },
+            seed: it.params.seed,
+            extension: it.params.extension,
+            threshold: it.policy,
+        },
+    }
+}
+
+fn assemble(header: Header, forests: Vec<Option<SignalModel>>) -> Result<Model, ArtifactError> {
+    let it = header.provenance;
+    let signals = header.signals.iter().map(|it| Signal {
+        name: it.name.clone(),
+        unit: it.unit.clone(),
+        short: it.short.clone(),
+    });
+    let signals = Signals::new(signals.collect()).map_err(|it| ArtifactError::Content(it.to_string()))?;
+    let baselines = header.signals.iter().map(|it| it.baseline).collect();
+    Ok(Model {
+        version: Arc::from(header.version),
+        signals,
+        extractor: Extractor::new(header.spec, baselines),
+        forests,
+        provenance: Provenance {
+            created_at: Timestamp::from_micros(it.created_at_micros),
+            program: it.program,
+            readings: it.readings,
+            devices: it.devices,
+            from: Timestamp::from_micros(it.from_micros),
+            to: Timestamp::from_micros(it.to_micros),
+            params: Params {
+                trees: it.trees,
+                subsample: it.subsample,
+                contamination: it.contamination.map_or(Contamination::Auto, Contamination::Share),
+                seed: it.seed,
+                extension: it.extension,
+            },
+            policy: it.threshold,
+        },
+    })
+}
+
+fn read_forest(signal: &SignalHeader, columns: usize, body: &mut &[u8]) -> Result<Option<SignalModel>, ArtifactError> {
+    let Some(threshold) = signal.threshold else {
+        return Ok(None);
+    };
+    let forest = Forest::from_bytes(take_section(body)?).map_err(|cause| ArtifactError::Forest {
+        signal: signal.name.clone(),
+        cause,
+    })?;
+    if forest.columns() != columns {
+        let problem = format!(
+            "the forest of {} has {} columns, the spec {columns}",
+            signal.name,
+            forest.columns()
+        );
+        return Err(ArtifactError::Content(problem));
+    }
+    Ok(Some(SignalModel { forest, threshold }))
+}
+
+fn section(bytes: &mut Vec<u8>, content: &[u8]) {
+    bytes.extend((content.len() as u64).to_le_bytes());
+    bytes.extend(content);
+}
+
+fn take_section<'a>(rest: &mut &'a [u8]) -> Result<&'a [u8], ArtifactError> {
+    let cut = || ArtifactError::Content("a part is longer than the file".to_owned());
+    let (len, tail) = rest.split_first_chunk().ok_or_else(cut)?;
+    let len = usize::try_from(u64::from_le_bytes(*len)).map_err(|_| cut())?;
+    let (content, tail) = tail.split_at_checked(len).ok_or_else(cut)?;
+    *rest = tail;
+    Ok(content)
+}

@@ -1,0 +1,314 @@
+//! What is remembered of a device: bounded, causal, and blind to doubles and to what comes late.
+
+use domain::{Reading, Signals, Timestamp};
+
+use super::spec::MAX_WINDOW;
+
+/// After so many values the running mean and variance forget at this pace: a week of readings every ten seconds.
+const MEMORY: u64 = 60_480;
+
+/// The version of [`DeviceState::to_bytes`].
+const VERSION: u8 = 1;
+
+/// Bytes that are no state, or one of other signals.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum StateError {
+    /// Not what [`DeviceState::to_bytes`] writes.
+    #[error("the stored device state is damaged")]
+    Damaged,
+    /// Written by another version.
+    #[error("the stored device state has version {0}, this program reads version {VERSION}")]
+    Version(u8),
+    /// Written for other signals.
+    #[error("the stored device state belongs to other signals")]
+    Signals,
+}
+
+/// The memory of one device.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DeviceState {
+    last: Option<Timestamp>,
+    readings: u64,
+    signals: Box<[SignalHistory]>,
+}
+
+/// The memory of one signal: the values of late and the running mean and variance (Welford's recurrence, with a weight
+/// that stops falling at one in [`MEMORY`]).
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct SignalHistory {
+    recent: [f64; MAX_WINDOW],
+    next: usize,
+    count: u64,
+    mean: f64,
+    variance: f64,
+}
+
+impl SignalHistory {
+    const EMPTY: Self = Self {
+        recent: [0.0; MAX_WINDOW],
+        next: 0,
+        count: 0,
+        mean: 0.0,
+        variance: 0.0,
+    };
+
+    /// How many values were seen.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// The running mean.
+    #[must_use]
+    pub fn mean(&self) -> f64 {
+        self.mean
+    }
+
+    /// The running variance, of the population.
+    #[must_use]
+    pub fn variance(&self) -> f64 {
+        self.variance
+    }
+
+    /// The mean of `value` and the `window - 1` values before it, or of as many as there are.
+    pub(super) fn moving_average(&self, value: f64, window: usize) -> f64 {
+        let before = (window - 1).min(usize::try_from(self.count).unwrap_or(usize::MAX));
+        let sum: f64 = (1..=before)
+            .map(|back| self.recent[(self.next + MAX_WINDOW - back) % MAX_WINDOW])
+            .sum();
+        (sum + value) / (before + 1) as f64
+    }
+
+    fn push(&mut self, value: f64) {
+        self.recent[self.next] = value;
+        self.next = (self.next + 1) % MAX_WINDOW;
+        self.count += 1;
+        let weight = 1.0 / self.count.min(MEMORY) as f64;
+        let from_mean = value - self.mean;
+        self.mean += weight * from_mean;
+        self.variance += weight * (from_mean * (value - self.mean) - self.variance);
+    }
+}
+
+impl DeviceState {
+    /// A device that was never heard.
+    #[must_use]
+    pub fn new(signals: &Signals) -> Self {
+        Self {
+            last: None,
+            readings: 0,
+            signals: vec![SignalHistory::EMPTY; signals.len()].into(),
+        }
+    }
+
+    /// The time of the last reading that was taken in.
+    #[must_use]
+    pub fn last(&self) -> Option<Timestamp> {
+        self.last
+    }
+
+    /// How many readings were taken in.
+    #[must_use]
+    pub fn readings(&self) -> u64 {
+        self.readings
+    }
+
+    /// The history of one signal.
+    #[must_use]
+    pub fn signal(&self, at: usize) -> Option<&SignalHistory> {
+        self.signals.get(at)
+    }
+
+    /// Whether a reading of this time would be taken in: it lies after all that were.
+    #[must_use]
+    pub fn accepts(&self, at: Timestamp) -> bool {
+        self.last.is_none_or(|last| at > last)
+    }
+
+    /// Takes a reading in. A double or a late reading changes nothing; the answer says whether it was taken.
+    pub fn push(&mut self, reading: &Reading) -> bool {
+        if !self.accepts(reading.timestamp) {
+            return false;
+        }
+        self.last = Some(reading.timestamp);
+        self.readings += 1;
+        for (history, value) in self.signals.iter_mut().zip(reading.values.iter()) {
+            if let Some(value) = value {
+                history.push(value);
+            }
+        }
+        true
+    }
+
+    /// The state as versioned bytes for the warehouse, bound to the names of the signals.
+    #[must_use]
+    pub fn to_bytes(&self, signals: &Signals) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(32 + self.signals.len() * (32 + 8 * 8));
+        bytes.push(VERSION);
+        bytes.extend(fingerprint(signals).to_le_bytes());
+        bytes.extend(self.last.map_or(i64::MIN, Timestamp::as_micros).to_le_bytes());
+        bytes.extend(self.readings.to_le_bytes());
+        for history in &self.signals {
+            bytes.extend(history.count.to_le_bytes());
+            bytes.extend(history.mean.to_le_bytes());
+            bytes.extend(history.variance.to_le_bytes());
+            let kept = history.count.min(MAX_WINDOW as u64) as usize;
+            for back in (1..=kept).rev() {
+                bytes.extend(history.recent[(history.next + MAX_WINDOW - back) % MAX_WINDOW].to_le_bytes());
+            }
+        }
+        bytes
+    }
+
+    /// Reads what [`DeviceState::to_bytes`] wrote for the same signals.
+    ///
+    /// # Errors
+    /// When the bytes are damaged, of another version or of other signals.
+    pub fn from_bytes(bytes: &[u8], signals: &Signals) -> Result<Self, StateError> {
+        let mut rest = bytes;
+        let version = take::<1>(&mut rest)?[0];
+        if version != VERSION {
+            return Err(StateError::Version(version));
+        }
+        if u64::from_le_bytes(take(&mut rest)?) != fingerprint(signals) {
+            return Err(StateError::Signals);
+        }
+        let last = match i64::from_le_bytes(take(&mut rest)?) {
+            i64::MIN => None,
+            micros => Some(Timestamp::from_micros(micros)),
+        };
+        let mut state = Self {
+            last,
+            readings: u64::from_le_bytes(take(&mut rest)?),
+            ..Self::new(signals)
+        };
+        for history in &mut state.signals {
+            history.count = u64::from_le_bytes(take(&mut rest)?);
+            history.mean = finite(take(&mut rest)?)?;
+            history.variance = finite(take(&mut rest)?)?;
+            let kept = history.count.min(MAX_WINDOW as u64) as usize;
+            for slot in &mut history.recent[..kept] {
+                *slot = finite(take(&mut rest)?)?;
+            }
+            history.next = kept % MAX_WINDOW;
+        }
+        if rest.is_empty() {
+            Ok(state)
+        } else {
+            Err(StateError::Damaged)
+        }
+    }
+}
+
+fn take<const N: usize>(rest: &mut &[u8]) -> Result<[u8; N], StateError> {
+    let (head, tail) = rest.split_first_chunk::<N>().ok_or(StateError::Damaged)?;
+    *rest = tail;
+    Ok(*head)
+}
+
+fn finite(bytes: [u8; 8]) -> Result<f64, StateError> {
+    let value = f64::from_le_bytes(bytes);
+    if value.is_finite() {
+        Ok(value)
+    } else {
+        Err(StateError::Damaged)
+    }
+}
+
+/// FNV-1a over the names and units, in order.
+fn fingerprint(signals: &Signals) -> u64 {
+    let bytes = signals
+        .iter()
+        .flat_map(|it| it.name.bytes().chain([0]).chain(it.unit.bytes()).chain([1]));
+    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::{DeviceId, Measurement, Signal, Values};
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn reading(at: i64, temperature: Option<f64>, vibration: Option<f64>) -> Reading {
+        let value = |it: Option<f64>| it.map(|it| Measurement::new(it, "x").unwrap());
+        Reading {
+            device_id: DeviceId::new("a").unwrap(),
+            timestamp: Timestamp::from_secs(at),
+            values: Values::new(vec![value(temperature), value(vibration)]),
+            location: None,
+            device_type: None,
+            truth: None,
+        }
+    }
+
+    #[test]
+    fn mean_and_variance_are_those_of_the_values() {
+        let mut state = DeviceState::new(&Signals::default());
+        for (at, value) in [2.0, 4.0, 4.0, 4.0, 5.0, 5.0, 7.0, 9.0].into_iter().enumerate() {
+            state.push(&reading(at as i64, Some(value), None));
+        }
+        let history = state.signal(0).unwrap();
+        assert_eq!((history.count(), history.mean()), (8, 5.0));
+        assert!((history.variance() - 4.0).abs() < 1e-12);
+        assert_eq!(state.signal(1).unwrap().count(), 0);
+        assert_eq!(history.moving_average(3.0, 5), (5.0 + 5.0 + 7.0 + 9.0 + 3.0) / 5.0);
+    }
+
+    #[test]
+    fn bytes_of_other_signals_or_versions_are_refused() {
+        let signals = Signals::default();
+        let bytes = DeviceState::new(&signals).to_bytes(&signals);
+        let other = Signals::new(vec![Signal::new("pressure", "Pa")]).unwrap();
+        assert_eq!(DeviceState::from_bytes(&bytes, &other), Err(StateError::Signals));
+        let mut newer = bytes.clone();
+        newer[0] = 9;
+        assert_eq!(DeviceState::from_bytes(&newer, &signals), Err(StateError::Version(9)));
+        assert_eq!(
+            DeviceState::from_bytes(&bytes[..bytes.len() - 1], &signals),
+            Err(StateError::Damaged)
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn doubles_and_late_readings_change_nothing(steps in proptest::collection::vec((0..200_i64, -50.0..50.0_f64), 1..200)) {
+            let signals = Signals::default();
+            let (mut with, mut without, mut newest) = (DeviceState::new(&signals), DeviceState::new(&signals), i64::MIN);
+            for (at, value) in steps {
+                let it = reading(at, Some(value), None);
+                with.push(&it);
+                if at > newest {
+                    newest = at;
+                    without.push(&it);
+                }
+            }
+            prop_assert_eq!(with, without);
+        }
+
+        #[test]
+        fn a_state_survives_its_bytes(values in proptest::collection::vec(-1e6..1e6_f64, 0..80)) {
+            let signals = Signals::default();
+            let mut state = DeviceState::new(&signals);
+            for (at, value) in values.iter().enumerate() {
+                state.push(&reading(at as i64, Some(*value), None));
+            }
+            let mut restored = DeviceState::from_bytes(&state.to_bytes(&signals), &signals).unwrap();
+            for more in 0..40 {
+                let it = reading(1_000 + more, Some(more as f64), Some(1.0));
+                let averages = |state: &DeviceState| state.signal(0).unwrap().moving_average(0.5, 32);
+                prop_assert_eq!(averages(&state), averages(&restored));
+                state.push(&it);
+                restored.push(&it);
+            }
+            prop_assert_eq!(state.to_bytes(&signals), restored.to_bytes(&signals));
+        }
+
+        #[test]
+        fn no_bytes_make_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+            let _outcome = DeviceState::from_bytes(&bytes, &Signals::default());
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! Why a reading is anomalous, in one plain sentence a signal.
+
+use domain::{Direction, Reason, Signal, Span};
+
+/// The reason for one flagged signal.
+#[must_use]
+pub fn reason(signal: &Signal, value: f64, expected: Option<Span>) -> Reason {
+    let direction = match expected {
+        Some(span) if value > span.high => Direction::Above,
+        Some(span) if value < span.low => Direction::Below,
+        _ => Direction::Within,
+    };
+    let unit = match signal.unit_symbol() {
+        "" => String::new(),
+        unit => format!(" {unit}"),
+    };
+    let what = format!("{} {}{unit}", signal.name, number(value));
+    let text = match (expected, direction) {
+        (Some(span), Direction::Within) => {
+            let (low, high) = (number(span.low), number(span.high));
+            format!("{what} lies within the usual {low} to {high}{unit}, yet its course or hour is unusual")
+        }
+        (Some(span), _) => {
+            let (low, high) = (number(span.low), number(span.high));
+            format!("{what} is {} the usual {low} to {high}{unit}", direction.as_str())
+        }
+        (None, _) => format!("{what} is unusual"),
+    };
+    Reason {
+        signal: signal.name.clone(),
+        direction,
+        text,
+    }
+}
+
+/// A number with as many digits as a person needs: three significant ones, or none after the point beyond 1,000.
+fn number(value: f64) -> String {
+    let size = value.abs();
+    let digits = if size >= 1e9 || (size > 0.0 && size < 1e-3) {
+        return format!("{value:.2e}");
+    } else if size >= 1_000.0 {
+        0
+    } else if size >= 10.0 {
+        1
+    } else if size >= 1.0 || size == 0.0 {
+        2
+    } else {
+        3
+    };
+    format!("{value:.digits$}")
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::Signals;
+
+    use super::*;
+
+    #[track_caller]
+    fn check(value: f64, expected: Option<Span>, text: &str) {
+        assert_eq!(reason(&Signals::default()[0], value, expected).text, text);
+    }
+
+    #[test]
+    fn a_reason_is_a_sentence_a_person_reads() {
+        let usual = Some(Span {
+            low: 18.123,
+            high: 24.26,
+        });
+        check(41.23, usual, "temperature 41.2 °C is above the usual 18.1 to 24.3 °C");
+        check(9.5, usual, "temperature 9.50 °C is below the usual 18.1 to 24.3 °C");
+        check(
+            20.0,
+            usual,
+            "temperature 20.0 °C lies within the usual 18.1 to 24.3 °C, yet its course or hour is unusual",
+        );
+        check(-1e12, None, "temperature -1.00e12 °C is unusual");
+    }
+}

@@ -1,0 +1,314 @@
+//! From readings to a model, in one stream and bounded memory.
+//!
+//! 1. [`BaselinePass`] sees the training readings and learns what the fleet is like.
+//! 2. [`FeaturePass`] replays the same readings through the extractor, samples feature vectors and fits the forests.
+//! 3. The states it leaves go on through the held-out readings with [`crate::Evaluation`].
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use domain::{DeviceId, Reading, Signals, Timestamp};
+use forest::{CheckedParams, Contamination, FitError, Forest, Matrix, Params};
+
+use crate::features::{Baseline, DeviceState, Extractor, Feature, FeatureSpec};
+use crate::model::{Model, Provenance, SignalModel};
+use crate::sample::Sample;
+use crate::threshold::{ThresholdPolicy, tail_threshold};
+
+/// Feature values kept for fitting, over all signals: 32 MiB.
+const SAMPLE_VALUES: usize = 4 << 20;
+
+const WEEK_SECONDS: f64 = 7.0 * 86_400.0;
+
+/// How to train, as wished.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Plan {
+    /// The forests' parameters.
+    pub forest: Params,
+    /// The features of each signal.
+    pub spec: FeatureSpec,
+    /// How the thresholds are found.
+    pub policy: ThresholdPolicy,
+}
+
+/// A plan that can be carried out.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CheckedPlan {
+    plan: Plan,
+    forest: CheckedParams,
+}
+
+/// A plan that cannot be carried out.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum PlanError {
+    /// A parameter of the forests.
+    #[error(transparent)]
+    Forest(#[from] forest::ParamsError),
+    /// No share of contamination, which the thresholds need.
+    #[error("the contamination must be a share such as 0.1, since the thresholds are drawn from it")]
+    NoShare,
+    /// A budget that is not a positive number.
+    #[error("the false-alarm budget must be above 0 and at most 100000 a device and week, not {0}")]
+    Budget(f64),
+}
+
+impl Plan {
+    /// Checks the plan.
+    ///
+    /// # Errors
+    /// When a parameter is out of range.
+    pub fn check(self) -> Result<CheckedPlan, PlanError> {
+        let forest = self.forest.check()?;
+        if !matches!(self.forest.contamination, Contamination::Share(_)) {
+            return Err(PlanError::NoShare);
+        }
+        if let ThresholdPolicy::Budget {
+            false_alarms_per_device_week: budget,
+        } = self.policy
+            && !(budget > 0.0 && budget <= 1e5)
+        {
+            return Err(PlanError::Budget(budget));
+        }
+        Ok(CheckedPlan { plan: self, forest })
+    }
+}
+
+/// Readings that make no model.
+#[derive(Debug, thiserror::Error)]
+pub enum TrainError {
+    /// Too few.
+    #[error("{have} readings are stored for training, at least {need} are needed")]
+    TooFew {
+        /// So many there are.
+        have: u64,
+        /// So many are needed.
+        need: u64,
+    },
+    /// The forest could not be fitted.
+    #[error("the forest of {signal} could not be fitted")]
+    Fit {
+        /// The signal.
+        signal: String,
+        /// Why.
+        #[source]
+        cause: FitError,
+    },
+}
+
+/// Learns the fleet's baselines.
+#[derive(Debug, Clone)]
+pub struct BaselinePass {
+    sums: Vec<(u64, f64, f64)>,
+}
+
+impl BaselinePass {
+    /// A pass over readings of these signals.
+    #[must_use]
+    pub fn new(signals: &Signals) -> Self {
+        Self {
+            sums: vec![(0, 0.0, 0.0); signals.len()],
+        }
+    }
+
+    /// Takes a reading.
+    pub fn push(&mut self, reading: &Reading) {
+        for ((count, mean, squares), value) in self.sums.iter_mut().zip(reading.values.iter()) {
+            let Some(value) = value else { continue };
+            *count += 1;
+            let from_mean = value - *mean;
+            *mean += from_mean / *count as f64;
+            *squares += from_mean * (value - *mean);
+        }
+    }
+
+    /// A baseline per signal; none for one without values.
+    #[must_use]
+    pub fn finish(self) -> Vec<Option<Baseline>> {
+        let baseline = |(count, mean, squares): (u64, f64, f64)| {
+            (count > 0).then(|| Baseline {
+                mean,
+                variance: squares / count as f64,
+            })
+        };
+        self.sums.into_iter().map(baseline).collect()
+    }
+}
+
+/// Replays training readings through the extractor and fits the forests.
+#[derive(Debug)]
+pub struct FeaturePass {
+    plan: CheckedPlan,
+    signals: Signals,
+    extractor: Extractor,
+    samples: Vec<Sample>,
+    states: HashMap<DeviceId, DeviceState>,
+    first_seen: HashMap<DeviceId, Timestamp>,
+    readings: u64,
+    span: Option<(Timestamp, Timestamp)>,
+}
+
+impl FeaturePass {
+    /// A pass with the baselines of the pass before.
+    #[must_use]
+    pub fn new(plan: CheckedPlan, signals: Signals, baselines: Vec<Option<Baseline>>) -> Self {
+        let columns = plan.plan.spec.len();
+        let rows = (SAMPLE_VALUES / (columns * signals.len())).clamp(4_096, 262_144);
+        let seed = plan.plan.forest.seed;
+        let sample = |at: usize| Sample::new(columns, rows, seed.wrapping_add(at as u64));
+        Self {
+            samples: (0..signals.len()).map(sample).collect(),
+            extractor: Extractor::new(plan.plan.spec.clone(), baselines),
+            plan,
+            signals,
+            states: HashMap::new(),
+            first_seen: HashMap::new(),
+            readings: 0,
+            span: None,
+        }
+    }
+
+    /// Takes a reading. Doubles and late ones are passed over, as they are when they come live.
+    pub fn push(&mut self, reading: &Reading) {
+        let state = match self.states.get_mut(&reading.device_id) {
+            Some(state) => state,
+            None => {
+                self.first_seen.insert(reading.device_id.clone(), reading.timestamp);
+                self.states
+                    .entry(reading.device_id.clone())
+                    .or_insert_with(|| DeviceState::new(&self.signals))
+            }
+        };
+        if !state.accepts(reading.timestamp) {
+            return;
+        }
+        for (at, sample) in self.samples.iter_mut().enumerate() {
+            if let Some(features) = self.extractor.extract(Some(state), reading, at) {
+                sample.offer(features.as_slice());
+            }
+        }
+        state.push(reading);
+        self.readings += 1;
+        let at = reading.timestamp;
+        self.span = Some(
+            self.span
+                .map_or((at, at), |(first, last)| (first.min(at), last.max(at))),
+        );
+    }
+
+    /// How many readings were taken.
+    #[must_use]
+    pub fn readings(&self) -> u64 {
+        self.readings
+    }
+
+    /// Fits a forest per signal and draws the thresholds. The states of the devices come back with the model, for the
+    /// held-out readings that follow.
+    ///
+    /// # Errors
+    /// When there are no readings or a forest cannot be fitted.
+    pub fn fit(
+        self,
+        version: Arc<str>,
+        created_at: Timestamp,
+        threads: usize,
+    ) -> Result<(Model, HashMap<DeviceId, DeviceState>), TrainError> {
+        let Some((from, to)) = self.span else {
+            return Err(TrainError::TooFew { have: 0, need: 1 });
+        };
+        let chance = self.chance();
+        let forests = self
+            .samples
+            .iter()
+            .enumerate()
+            .map(|(at, sample)| self.fit_signal(at, sample, chance, threads))
+            .collect::<Result<_, _>>()?;
+        let provenance = Provenance {
+            created_at,
+            program: env!("CARGO_PKG_VERSION").to_owned(),
+            readings: self.readings,
+            devices: self.states.len() as u64,
+            from,
+            to,
+            params: self.plan.plan.forest,
+            policy: self.plan.plan.policy,
+        };
+        let model = Model {
+            version,
+            signals: self.signals,
+            extractor: self.extractor,
+            forests,
+            provenance,
+        };
+        Ok((model, self.states))
+    }
+
+    /// The chance of a flag that one signal of one normal reading may have under the budget.
+    fn chance(&self) -> f64 {
+        let ThresholdPolicy::Budget {
+            false_alarms_per_device_week,
+        } = self.plan.plan.policy
+        else {
+            return 1.0;
+        };
+        let seconds: f64 = self
+            .states
+            .iter()
+            .filter_map(|(device, state)| Some(state.last()?.seconds_since(*self.first_seen.get(device)?)))
+            .sum();
+        let intervals = self.readings.saturating_sub(self.states.len() as u64) as f64;
+        let readings_a_week = if seconds > 0.0 {
+            intervals * WEEK_SECONDS / seconds
+        } else {
+            1.0
+        };
+        let signals = self.samples.iter().filter(|it| it.offered() > 0).count().max(1) as f64;
+        false_alarms_per_device_week / (readings_a_week.max(1.0) * signals)
+    }
+
+    fn fit_signal(
+        &self,
+        at: usize,
+        sample: &Sample,
+        chance: f64,
+        threads: usize,
+    ) -> Result<Option<SignalModel>, TrainError> {
+        if sample.rows().is_empty() {
+            return Ok(None);
+        }
+        let signal = self.signals[at].name.clone();
+        let table = Matrix::new(sample.rows(), self.extractor.spec().len()).expect("features are finite and in rows");
+        let forest =
+            Forest::fit(&self.plan.forest, table, threads).map_err(|cause| TrainError::Fit { signal, cause })?;
+        let threshold = match (self.plan.plan.policy, self.plan.plan.forest.contamination) {
+            (ThresholdPolicy::Budget { .. }, Contamination::Share(share)) => {
+                let mut scores = vec![0.0; table.rows()];
+                forest
+                    .score(table, threads, &mut scores)
+                    .expect("the forest was fitted on this table");
+                tail_threshold(&mut scores, share, chance, self.extreme_score(&forest, table))
+            }
+            _ => -forest.offset(),
+        };
+        Ok(Some(SignalModel { forest, threshold }))
+    }
+
+    /// The lower of the scores of a value far above and one far below everything, at an ordinary time.
+    fn extreme_score(&self, forest: &Forest, table: Matrix<'_>) -> f64 {
+        let middle = table.row(table.rows() / 2);
+        let far = |side: f64| {
+            let row = self
+                .extractor
+                .spec()
+                .iter()
+                .zip(middle)
+                .map(|(feature, usual)| match feature {
+                    Feature::Value | Feature::MovingAverage { .. } | Feature::ZScore => side * 1e9,
+                    Feature::Hour | Feature::DayOfWeek => *usual,
+                });
+            forest
+                .score_row(&row.collect::<Vec<f64>>())
+                .expect("the row has the width of the spec")
+        };
+        far(1.0).min(far(-1.0))
+    }
+}
