@@ -88,6 +88,7 @@ fn readings_come_in_order_of_time_and_each_device_only_moves_on() {
         let params = FleetParams {
             devices,
             interval: Duration::from_millis(interval),
+            faults_per_device_week: 0.0,
             ..FleetParams::default()
         };
         let mut last = Timestamp::MIN;
