@@ -1,5 +1,7 @@
 //! Faults that last: each can be seen, is labelled, is told in advance, and ends.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 use std::collections::HashMap;
 use std::time::Duration;
 
