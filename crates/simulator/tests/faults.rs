@@ -143,6 +143,20 @@ fn a_stuck_sensor_repeats_one_value_and_the_other_signal_goes_on() {
 }
 
 #[test]
+fn a_sensor_sticks_at_the_first_value_after_the_onset_wherever_in_the_interval_that_lies() {
+    for second in 0..30 {
+        let mut params = with(FaultKind::StuckSensor);
+        params.planted[0].onset = start().after(Duration::from_secs(3_600 + second));
+        let onset = params.planted[0].onset;
+        let first_of = |params| -> Reading {
+            let sick = |it: &Reading| it.device_id.as_str() == "sensor_002" && it.timestamp >= onset;
+            fleet(params).find(sick).unwrap()
+        };
+        assert_eq!(first_of(params), first_of(normal()), "onset at second {second}");
+    }
+}
+
+#[test]
 fn a_drifting_sensor_leaves_the_truth_slowly_and_is_set_right() {
     let course = course(FaultKind::Drift);
     let errors: Vec<f64> = [5.0, 7.0, 9.0, 11.9].map(|hour| at(&course, hour).rise.abs()).to_vec();
