@@ -69,7 +69,7 @@ impl Device {
             vibration_base: chance.random_range(low..high),
             warmest: chance.random_range(14.0..16.0) * 3_600.0,
             interval,
-            phase: phase(number, interval - jitter),
+            phase: whole_millis((place(number) * (interval - jitter) as f64) as i64),
             jitter,
         }
     }
@@ -129,11 +129,10 @@ fn draw_location(chance: &mut impl Rng) -> Location {
     }
 }
 
-/// The device's fixed place in the interval. Multiples of the golden ratio, whole part dropped, keep any number of
-/// devices evenly apart, and adding devices moves none.
-fn phase(number: u32, room: i64) -> i64 {
-    let share = (f64::from(number) * 0.618_033_988_749_894_9).fract();
-    whole_millis((share * room as f64) as i64)
+/// The device's fixed place in the interval, as a share of it. Multiples of the golden ratio, whole part dropped,
+/// keep any number of devices evenly apart, and adding devices moves none.
+pub(crate) fn place(number: u32) -> f64 {
+    (f64::from(number) * 0.618_033_988_749_894_9).fract()
 }
 
 fn whole_millis(micros: i64) -> i64 {

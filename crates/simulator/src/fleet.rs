@@ -6,7 +6,7 @@ use domain::{Measurement, Reading, TimeRange, Timestamp, Truth, Values};
 use rand::{Rng, RngExt};
 
 use crate::anomaly::AnomalyKind;
-use crate::device::{Device, Sample, VIBRATION_NOISE};
+use crate::device::{self, Device, Sample, VIBRATION_NOISE};
 use crate::fault::{Effect, Fault, FaultKind, PlannedFault, TEMPERATURE, VIBRATION};
 use crate::params::CheckedParams;
 use crate::plan::Plan;
@@ -14,7 +14,7 @@ use crate::plan::Plan;
 /// How many standard deviations of the device's noise a fault must move its signal to be called an anomaly.
 const STANDS_OUT: f64 = 2.0;
 
-/// The readings of a fleet in order of time, at one instant in order of device.
+/// The readings of a fleet in order of time; at one instant, in an order that never changes.
 ///
 /// The values stand in the order of [`domain::Signals::default`]: temperature, vibration.
 #[derive(Debug, Clone)]
@@ -22,6 +22,7 @@ pub struct Fleet {
     params: CheckedParams,
     from: Timestamp,
     end: Timestamp,
+    /// In the order of their places in the interval.
     units: Vec<Unit>,
     /// The tick that is being told. Every device has one place in it, and no two ticks overlap.
     tick: i64,
@@ -52,7 +53,11 @@ impl Fleet {
     #[must_use]
     pub fn starting_at(params: CheckedParams, at: Timestamp) -> Self {
         let interval = i64::try_from(params.interval.as_micros()).expect("an interval is at most a day");
-        let units: Vec<Unit> = (1..=params.devices)
+        // Made in the order in which they send, so that a large fleet is read as it lies in memory.
+        let mut numbers: Vec<u32> = (1..=params.devices).collect();
+        numbers.sort_by(|one, other| device::place(*one).total_cmp(&device::place(*other)));
+        let units: Vec<Unit> = numbers
+            .into_iter()
             .map(|number| {
                 let device = Device::new(params.seed, number, interval);
                 Unit {
@@ -98,7 +103,7 @@ impl Fleet {
             })
         };
         let mut faults: Vec<PlannedFault> = self.units.iter().flat_map(of_unit).collect();
-        faults.sort_by_key(|it| it.onset);
+        faults.sort_by(|one, other| (one.onset, &one.device_id).cmp(&(other.onset, &other.device_id)));
         faults
     }
 

@@ -1,5 +1,7 @@
 //! Faults that last: each can be seen, is labelled, is told in advance, and ends.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 use std::collections::HashMap;
 use std::time::Duration;
 
@@ -138,6 +140,20 @@ fn a_stuck_sensor_repeats_one_value_and_the_other_signal_goes_on() {
     assert!(counts[1] > 200, "{counts:?}");
     assert_eq!(inside[0].label, None, "the first value is a true one");
     assert!(inside[1..].iter().all(|it| it.label.as_deref() == Some("stuck_sensor")));
+}
+
+#[test]
+fn a_sensor_sticks_at_the_first_value_after_the_onset_wherever_in_the_interval_that_lies() {
+    for second in 0..30 {
+        let mut params = with(FaultKind::StuckSensor);
+        params.planted[0].onset = start().after(Duration::from_secs(3_600 + second));
+        let onset = params.planted[0].onset;
+        let first_of = |params| -> Reading {
+            let sick = |it: &Reading| it.device_id.as_str() == "sensor_002" && it.timestamp >= onset;
+            fleet(params).find(sick).unwrap()
+        };
+        assert_eq!(first_of(params), first_of(normal()), "onset at second {second}");
+    }
 }
 
 #[test]

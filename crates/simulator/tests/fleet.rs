@@ -1,5 +1,7 @@
 //! A fleet as its users see it: order, time, determinism, bounds, and anomalies of single readings.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 use std::collections::HashMap;
 use std::time::Duration;
 
