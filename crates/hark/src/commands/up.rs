@@ -12,12 +12,12 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::{App, Tasks};
-use crate::cli::UpArgs;
+use crate::cli::{Promotion, UpArgs};
 use crate::commands::serve::bind;
 use crate::config::Config;
 use crate::progress::Progress;
 use crate::runtime::clock;
-use crate::runtime::training::{self, Order, Promotion};
+use crate::runtime::training::{self, Order};
 use crate::{dashboard, http, shutdown};
 
 /// The share of the past that a first model is trained on; the rest is judged by it. With two days it is trained on

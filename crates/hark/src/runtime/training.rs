@@ -9,19 +9,8 @@ use warehouse::{Scan, Warehouse};
 
 use super::clock;
 use super::registry::{Metrics, Registry};
+use crate::cli::Promotion;
 use crate::config::Config;
-
-/// Whether a trained model goes into force.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
-pub(crate) enum Promotion {
-    /// Always.
-    Always,
-    /// Never; `hark models promote` does it.
-    Never,
-    /// When it is not worse than the live one on the same held-out readings.
-    #[default]
-    IfBetter,
-}
 
 /// What to train.
 pub(crate) struct Order {
