@@ -1,25 +1,54 @@
 //! The binary. The only crate with a command line, a clock, an environment and servers.
 
+mod app;
+mod backtest;
 mod cli;
+mod commands;
 mod config;
+mod dashboard;
 mod exit;
+mod http;
 mod logging;
+mod metrics;
 mod output;
+mod progress;
+mod runtime;
+mod shutdown;
 mod table;
 
 use std::process::ExitCode;
 
 use clap::Parser;
 
-use crate::cli::Cli;
+use crate::cli::{Cli, Command};
 use crate::config::Config;
+use crate::exit::Exit;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
     logging::start(&cli.global);
-    let result = Config::load(&cli.flags()).map_err(anyhow::Error::from);
-    match result {
-        Ok(_) => exit::Exit::Ok.into(),
+    match run(cli) {
+        Ok(exit) => exit.into(),
         Err(error) => exit::report(&error).into(),
     }
+}
+
+fn run(cli: Cli) -> anyhow::Result<Exit> {
+    let flags = cli.flags();
+    let format = cli.global.format;
+    let config = || Ok::<_, anyhow::Error>(Config::load(&flags)?.config);
+    match cli.command {
+        Command::Up(args) => block_on(commands::up::run(config()?, args))?,
+        Command::Consume(args) => block_on(commands::consume::run(config()?, args))?,
+        Command::Train(args) => block_on(commands::train::run(config()?, args))?,
+        Command::Serve(_) => block_on(commands::serve::run(config()?))?,
+        Command::Dashboard(_) => block_on(commands::dashboard::run(config()?))?,
+        Command::Backtest(args) => return backtest::run(&config()?, &args, format),
+        _ => unreachable!(),
+    }
+    Ok(Exit::Ok)
+}
+
+fn block_on(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(work)
 }

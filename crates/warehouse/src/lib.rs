@@ -188,7 +188,8 @@ pub trait Warehouse: Send + Sync {
     /// Nothing was taken away.
     async fn purge_dead_letters(&self, ids: Vec<u64>) -> Result<u64, WarehouseError>;
 
-    /// Drops readings older than this instant, and says how many.
+    /// Drops readings whose time and receipt both lie before this instant, and says how many. A device with a wrong
+    /// clock and history that was imported just now lose nothing that way.
     ///
     /// # Errors
     /// Some may have been dropped.

@@ -7,6 +7,12 @@ use super::spec::MAX_WINDOW;
 /// After so many values the running mean and variance forget at this pace: a week of readings every ten seconds.
 const MEMORY: u64 = 60_480;
 
+/// From so many values on, outliers are winsorised before they are remembered.
+const SETTLED: u64 = 30;
+
+/// So many deviations from the mean a value is remembered at most.
+const REACH: f64 = 4.0;
+
 /// The version of [`DeviceState::to_bytes`].
 const VERSION: u8 = 1;
 
@@ -80,6 +86,7 @@ impl SignalHistory {
     }
 
     fn push(&mut self, value: f64) {
+        let value = self.winsorised(value);
         self.recent[self.next] = value;
         self.next = (self.next + 1) % MAX_WINDOW;
         self.count += 1;
@@ -87,6 +94,17 @@ impl SignalHistory {
         let from_mean = value - self.mean;
         self.mean += weight * from_mean;
         self.variance += weight * (from_mean * (value - self.mean) - self.variance);
+    }
+
+    /// The value as it is remembered: brought to within [`REACH`] deviations of the mean once the history is long
+    /// enough, so that one spike neither hides the next nor makes the readings after it look odd. A lasting change
+    /// widens the deviation until the new level is taken in whole.
+    fn winsorised(&self, value: f64) -> f64 {
+        if self.count < SETTLED {
+            return value;
+        }
+        let reach = REACH * self.variance.max(0.0).sqrt().max(1e-3 * self.mean.abs());
+        value.clamp(self.mean - reach, self.mean + reach)
     }
 }
 

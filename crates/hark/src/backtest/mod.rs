@@ -1,0 +1,151 @@
+//! `hark backtest`: a file of readings through exactly the path that live readings take.
+//!
+//! The training rows make a model, without their labels. Then every row, training rows included, is judged in the
+//! order of the file from an empty state: by the model, from what came before it.
+
+mod input;
+mod verdicts;
+
+use std::collections::HashMap;
+
+use anyhow::Context;
+use detector::{BaselinePass, CheckedPlan, DeviceState, Evaluation, FeaturePass, Model, Plan, Report};
+use domain::{DeviceId, Reading, Verdict};
+use serde_json::{Value, json};
+
+use crate::cli::BacktestArgs;
+use crate::config::Config;
+use crate::exit::{Exit, Fault};
+use crate::output::{Format, Sheet};
+use crate::progress::Progress;
+use crate::runtime::clock;
+use crate::table::Place;
+
+use input::Input;
+
+/// Judges a file, writes a verdict for each row, and measures them where there are labels.
+pub(crate) fn run(config: &Config, args: &BacktestArgs, format: Format) -> anyhow::Result<Exit> {
+    let progress = Progress::new("reading the table");
+    let input = Input::read(config, args)?;
+    progress.done();
+    let plan = Plan { forest: config.forest, spec: config.detector.spec.clone(), policy: config.detector.policy };
+    let progress = Progress::new("training and judging");
+    let model = train(&input, plan.check()?)?;
+    let mut writer = args.output.as_ref().map(|place| verdicts::Writer::create(place, &input)).transpose()?;
+    let mut replay = Replay::new(&model);
+    for (at, entry) in input.entries.iter().enumerate() {
+        let judged = entry.reading.as_ref().map(|reading| replay.judge(reading, !entry.train));
+        if let Some(writer) = &mut writer {
+            writer.row(entry, judged.as_ref().ok())?;
+        }
+        if at % 10_000 == 0 {
+            progress.at(at as f64 / input.entries.len() as f64);
+        }
+    }
+    if let Some(writer) = writer {
+        writer.finish().context("failed to write the verdicts")?;
+    }
+    progress.done();
+    let report = replay.evaluation.report(&input.signals.iter().map(|it| it.name.as_str()).collect::<Vec<_>>());
+    tell(&report, input.refused(), args, format)?;
+    Ok(if args.fail_on_anomaly && report.flag_rate > 0.0 { Exit::AnomaliesFound } else { Exit::Ok })
+}
+
+/// A model of the training rows.
+fn train(input: &Input, plan: CheckedPlan) -> anyhow::Result<Model> {
+    let rows = || input.entries.iter().filter(|it| it.train).filter_map(|it| it.reading.as_ref().ok());
+    let mut baselines = BaselinePass::new(&input.signals);
+    rows().for_each(|it| baselines.push(it));
+    let mut pass = FeaturePass::new(plan, input.signals.clone(), baselines.finish());
+    rows().for_each(|it| pass.push(it));
+    if pass.readings() == 0 {
+        return Err(Fault::new(
+            "no row trains the model",
+            "say which rows do: --split-column, --train-rows, --train-until or --train-fraction",
+        )
+        .into());
+    }
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    Ok(pass.fit("backtest".into(), clock::now(), threads)?.0)
+}
+
+/// One judged row.
+struct Judged {
+    verdict: Verdict,
+    /// Whether a run of anomalous readings of this device begins here.
+    alert: bool,
+}
+
+/// Devices that forget nothing between rows, as in the consumer.
+struct Replay<'a> {
+    model: &'a Model,
+    devices: HashMap<DeviceId, (DeviceState, bool)>,
+    evaluation: Evaluation,
+}
+
+impl<'a> Replay<'a> {
+    fn new(model: &'a Model) -> Self {
+        Self { model, devices: HashMap::new(), evaluation: Evaluation::default() }
+    }
+
+    fn judge(&mut self, reading: &Reading, counts: bool) -> Judged {
+        if !self.devices.contains_key(&reading.device_id) {
+            let fresh = (DeviceState::new(&self.model.signals), false);
+            self.devices.insert(reading.device_id.clone(), fresh);
+        }
+        let (state, was_anomalous) = self.devices.get_mut(&reading.device_id).expect("it was put there above");
+        let verdict = self.model.judge(Some(state), reading);
+        state.push(reading);
+        let alert = verdict.is_anomaly && !*was_anomalous;
+        *was_anomalous = verdict.is_anomaly;
+        if counts {
+            self.evaluation.push(reading, &verdict);
+        }
+        Judged { verdict, alert }
+    }
+}
+
+
+/// Tells what was measured: on stdout, unless the verdicts go there.
+fn tell(report: &Report, refused: usize, args: &BacktestArgs, format: Format) -> anyhow::Result<()> {
+    let mut sheet = Sheet::new(["measure", "value"]);
+    for (name, value) in measures(report, refused) {
+        sheet.push(vec![json!(name), value]);
+    }
+    if args.output.as_ref().is_some_and(|it| matches!(it, Place::Standard)) {
+        sheet.print_aside()
+    } else {
+        sheet.print(format)
+    }
+}
+
+fn measures(report: &Report, refused: usize) -> Vec<(String, Value)> {
+    let mut rows: Vec<(String, Value)> = vec![
+        ("rows judged after training".to_owned(), json!(report.readings)),
+        ("devices".to_owned(), json!(report.devices)),
+        ("rows refused".to_owned(), json!(refused)),
+        ("share flagged".to_owned(), rounded(Some(report.flag_rate))),
+    ];
+    let Some(it) = &report.labelled else { return rows };
+    let counts = [
+        ("true positives", it.true_positives),
+        ("false positives", it.false_positives),
+        ("false negatives", it.false_negatives),
+        ("true negatives", it.true_negatives),
+    ];
+    rows.extend(counts.map(|(name, count)| (name.to_owned(), json!(count))));
+    let shares = [
+        ("precision", it.precision),
+        ("recall", it.recall),
+        ("F1", it.f1),
+        ("ROC-AUC", it.roc_auc),
+        ("average precision", it.average_precision),
+        ("false alarms a device and day", it.false_alarms_per_device_day),
+    ];
+    rows.extend(shares.map(|(name, share)| (name.to_owned(), rounded(share))));
+    rows
+}
+
+fn rounded(value: Option<f64>) -> Value {
+    value.map_or(Value::Null, |it| json!((it * 1e4).round() / 1e4))
+}

@@ -1,0 +1,34 @@
+//! `hark serve`: the detection API, and behind it the consumer of what is posted.
+
+use std::net::SocketAddr;
+
+use anyhow::Context;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::app::{App, Tasks};
+use crate::config::Config;
+use crate::{http, shutdown};
+
+/// Runs until it is told to stop.
+pub(crate) async fn run(config: Config) -> anyhow::Result<()> {
+    let stop = CancellationToken::new();
+    shutdown::on_signals(stop.clone())?;
+    let listener = bind(config.api.listen).await?;
+    let at = listener.local_addr()?;
+    let (app, subscriber) = App::open(config, stop.clone()).await?;
+    let mut tasks = Tasks::new();
+    app.start(subscriber, &mut tasks);
+    let routes = http::router(app.clone());
+    let until = stop.clone();
+    tasks.spawn(async move { http::serve(listener, routes, until).await.context("the API failed") });
+    eprintln!("API  http://{at}   (described at /docs)");
+    shutdown::join(tasks, stop).await
+}
+
+/// Listens, or says who is in the way.
+pub(crate) async fn bind(at: SocketAddr) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(at).await.with_context(|| {
+        format!("failed to listen on {at}\nhint: another program listens there; choose another address with --listen")
+    })
+}

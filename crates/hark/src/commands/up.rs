@@ -1,0 +1,176 @@
+//! `hark up`: everything in one process.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use bus::{Message, Published};
+use bytes::Bytes;
+use domain::{Timestamp, wire};
+use simulator::{CheckedParams, Fleet, FleetParams};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::app::{App, Tasks};
+use crate::cli::{Promotion, UpArgs};
+use crate::commands::serve::bind;
+use crate::config::Config;
+use crate::progress::Progress;
+use crate::runtime::clock;
+use crate::runtime::training::{self, Order};
+use crate::{dashboard, http, shutdown};
+
+/// The share of the past that a first model is trained on; the rest is judged by it. With two days it is trained on
+/// 24 hours, so that every hour of the day was seen, and measured on six.
+const LEARNED_SHARE: f64 = 0.625;
+
+/// Readings handed to the bus at a time while the past is made.
+const HISTORY_BATCH: usize = 2_500;
+
+/// How often due readings are handed to the bus when it is live.
+const LIVE_ROUND: Duration = Duration::from_millis(250);
+
+/// Runs until it is told to stop.
+pub(crate) async fn run(config: Config, args: UpArgs) -> anyhow::Result<()> {
+    let begun = Instant::now();
+    let stop = CancellationToken::new();
+    shutdown::on_signals(stop.clone())?;
+    let api = bind(config.api.listen).await?;
+    let page = bind(config.dashboard.listen).await?;
+    let (app, subscriber) = App::open(config, stop.clone()).await?;
+    let mut tasks = Tasks::new();
+    app.start(subscriber, &mut tasks);
+    serve(&app, api, page, &mut tasks)?;
+    eprintln!("hark {} keeps its data in `{}`", env!("CARGO_PKG_VERSION"), app.config.data.dir.display());
+    if !args.no_simulator {
+        let (app, stop) = (app.clone(), stop.clone());
+        let (history, empty) = (args.history, app.warehouse.devices().await?.is_empty());
+        tasks.spawn(async move {
+            tokio::select! {
+                () = stop.cancelled() => Ok(()),
+                ended = simulate(app, history, empty, begun) => ended.context("the simulated fleet failed"),
+            }
+        });
+    }
+    shutdown::join(tasks, stop).await
+}
+
+fn serve(app: &Arc<App>, api: TcpListener, page: TcpListener, tasks: &mut Tasks) -> anyhow::Result<()> {
+    let (api_at, page_at) = (api.local_addr()?, page.local_addr()?);
+    let routes = http::router(app.clone());
+    let stop = app.stop.clone();
+    tasks.spawn(async move { http::serve(api, routes, stop).await.context("the API failed") });
+    let routes = dashboard::router(&format!("http://{api_at}"))?;
+    let stop = app.stop.clone();
+    tasks.spawn(async move { http::serve(page, routes, stop).await.context("the dashboard failed") });
+    eprintln!("API        http://{api_at}   (described at /docs)\nDashboard  http://{page_at}");
+    Ok(())
+}
+
+/// The simulated fleet: its past, when there is none yet, and then its present until the process ends.
+async fn simulate(app: Arc<App>, history: Duration, empty: bool, begun: Instant) -> anyhow::Result<()> {
+    let params = params(&app.config, clock::now().before(history), None)?;
+    if empty && !history.is_zero() {
+        let now = clock::now();
+        let start = params.start;
+        let learned = start.after(history.mul_f64(LEARNED_SHARE));
+        make_history(&app, params.clone(), start, learned, "simulated past to learn from").await?;
+        train(&app).await?;
+        make_history(&app, params.clone(), learned, now, "simulated past to judge").await?;
+    }
+    let seconds = begun.elapsed().as_secs_f64();
+    eprintln!("live after {seconds:.1} s: {} simulated devices; Ctrl-C stops", app.config.simulator.devices);
+    go_live(&app, params).await
+}
+
+/// The parameters of the configured fleet between two instants.
+pub(crate) fn params(config: &Config, start: Timestamp, end: Option<Timestamp>) -> anyhow::Result<CheckedParams> {
+    let it = &config.simulator;
+    let params = FleetParams {
+        devices: it.devices,
+        interval: it.interval,
+        seed: it.seed,
+        anomaly_rate: it.anomaly_rate,
+        faults_per_device_week: it.faults_per_device_week,
+        start,
+        end,
+        planted: Vec::new(),
+    };
+    params.check().context("the simulated fleet cannot be made")
+}
+
+async fn make_history(
+    app: &App,
+    params: CheckedParams,
+    from: Timestamp,
+    to: Timestamp,
+    what: &'static str,
+) -> anyhow::Result<()> {
+    let progress = Progress::new(what);
+    let span = to.seconds_since(from).max(1.0);
+    let mut readings = Fleet::starting_at(params, from).take_while(|it| it.timestamp < to).peekable();
+    let mut waiting = None;
+    while let Some(at) = readings.peek().map(|it| it.timestamp) {
+        let encode = || readings.by_ref().take(HISTORY_BATCH).map(|it| message(&wire::encode(&it, &app.config.signals)));
+        let messages: Vec<Message> = tokio::task::block_in_place(|| encode().collect());
+        let publisher = app.publisher.clone();
+        // One batch is being made while the one before it is judged and stored.
+        let next = tokio::spawn(async move { publisher.publish(messages).await });
+        if let Some(before) = waiting.replace(next) {
+            settled(before).await?;
+        }
+        progress.at(at.seconds_since(from) / span);
+    }
+    if let Some(last) = waiting {
+        settled(last).await?;
+    }
+    progress.done();
+    Ok(())
+}
+
+async fn settled(publishing: tokio::task::JoinHandle<Result<Published, bus::BusError>>) -> anyhow::Result<()> {
+    publishing.await.context("publishing panicked")?.context("failed to publish simulated readings")?;
+    Ok(())
+}
+
+fn message(payload: &[u8]) -> Message {
+    Message::new(Bytes::copy_from_slice(payload), "simulator")
+}
+
+async fn train(app: &App) -> anyhow::Result<()> {
+    let progress = Progress::new("training the first model");
+    let order = Order::of(&app.config, Promotion::IfBetter)?;
+    let trained = training::train(app.warehouse.as_ref(), &app.registry, &order, &|_, _| {}).await;
+    match trained {
+        Ok(trained) => {
+            progress.done();
+            app.live_model.refresh();
+            eprintln!("{}", crate::commands::train::sentence(&trained));
+            Ok(())
+        }
+        // Too little history, as with `--history 1m`, is no reason to stay down.
+        Err(cause) if cause.downcast_ref::<detector::TrainError>().is_some() => {
+            progress.done();
+            eprintln!("no model yet: {cause:#}");
+            Ok(())
+        }
+        Err(cause) => Err(cause),
+    }
+}
+
+/// Publishes each reading when its time has come.
+async fn go_live(app: &App, params: CheckedParams) -> anyhow::Result<()> {
+    let mut readings = Fleet::starting_at(params, clock::now()).peekable();
+    let mut round = tokio::time::interval(LIVE_ROUND);
+    loop {
+        round.tick().await;
+        let now = clock::now();
+        let mut due = Vec::new();
+        while let Some(reading) = readings.next_if(|it| it.timestamp <= now) {
+            due.push(message(&wire::encode(&reading, &app.config.signals)));
+        }
+        if !due.is_empty() {
+            app.publisher.publish(due).await.context("failed to publish simulated readings")?;
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! How far long work is: a bar when a person watches, a line at the start and the end otherwise.
+
+use std::io::IsTerminal;
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+const STEPS: u64 = 1_000;
+
+/// The progress of one piece of work, told on stderr.
+pub(crate) struct Progress {
+    what: &'static str,
+    begun: Instant,
+    bar: Option<ProgressBar>,
+}
+
+impl Progress {
+    /// Begins.
+    pub(crate) fn new(what: &'static str) -> Self {
+        let bar = std::io::stderr().is_terminal().then(|| {
+            let style = ProgressStyle::with_template("{msg:32} [{bar:30}] {percent:>3} %  {eta}");
+            let bar = ProgressBar::new(STEPS).with_message(what);
+            bar.enable_steady_tick(Duration::from_millis(200));
+            match style {
+                Ok(style) => bar.with_style(style.progress_chars("=> ")),
+                Err(_) => bar,
+            }
+        });
+        if bar.is_none() {
+            eprintln!("{what} …");
+        }
+        Self { what, begun: Instant::now(), bar }
+    }
+
+    /// Is so far, as a share of the whole.
+    pub(crate) fn at(&self, share: f64) {
+        if let Some(bar) = &self.bar {
+            bar.set_position((share.clamp(0.0, 1.0) * STEPS as f64) as u64);
+        }
+    }
+
+    /// Ends well.
+    pub(crate) fn done(&self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+        eprintln!("{}: done in {:.1} s", self.what, self.begun.elapsed().as_secs_f64());
+    }
+}

@@ -1,0 +1,110 @@
+//! What just happened, for whoever listens: the live stream of the API.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use domain::Judged;
+use tokio::sync::broadcast;
+
+/// How many events a listener that comes back can be given again.
+const KEPT: usize = 512;
+
+/// One thing that happened.
+#[derive(Debug, Clone)]
+pub(crate) enum Event {
+    /// These readings were committed.
+    Readings(Arc<Vec<Judged>>),
+    /// This model is in force.
+    Model(String),
+}
+
+/// An event with its number, counted from 1 since the start of the process.
+#[derive(Debug, Clone)]
+pub(crate) struct Numbered {
+    /// Its number.
+    pub(crate) number: u64,
+    /// What happened.
+    pub(crate) event: Event,
+}
+
+/// The events of this process. A listener that is too slow is told so and never holds up the sender.
+pub(crate) struct Events {
+    sender: broadcast::Sender<Numbered>,
+    kept: Mutex<VecDeque<Numbered>>,
+}
+
+/// What a listener starts with.
+pub(crate) struct Subscription {
+    /// What it missed since the number it named, oldest first; `None` when that is no longer known.
+    pub(crate) missed: Option<Vec<Numbered>>,
+    /// What comes.
+    pub(crate) receiver: broadcast::Receiver<Numbered>,
+}
+
+impl Events {
+    /// No event yet.
+    pub(crate) fn new() -> Self {
+        Self { sender: broadcast::channel(KEPT).0, kept: Mutex::default() }
+    }
+
+    /// Tells everybody.
+    pub(crate) fn send(&self, event: Event) {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let number = kept.back().map_or(1, |it| it.number + 1);
+        let numbered = Numbered { number, event };
+        if kept.len() == KEPT {
+            kept.pop_front();
+        }
+        kept.push_back(numbered.clone());
+        // An error means that nobody listens, which is fine.
+        let _nobody = self.sender.send(numbered);
+    }
+
+    /// Listens from now on, or from after the event of this number.
+    pub(crate) fn subscribe(&self, after: Option<u64>) -> Subscription {
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let receiver = self.sender.subscribe();
+        let missed = after.map_or(Some(Vec::new()), |after| {
+            let newest = kept.back().map_or(0, |it| it.number);
+            let oldest = kept.front().map_or(1, |it| it.number);
+            let known = after <= newest && after + 1 >= oldest;
+            known.then(|| kept.iter().filter(|it| it.number > after).cloned().collect())
+        });
+        Subscription { missed, receiver }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn versions(events: Vec<Numbered>) -> Vec<String> {
+        let name = |it: Numbered| match it.event {
+            Event::Model(version) => version,
+            Event::Readings(_) => "readings".to_owned(),
+        };
+        events.into_iter().map(name).collect()
+    }
+
+    #[test]
+    fn a_listener_that_comes_back_is_given_what_it_missed() {
+        let events = Events::new();
+        for version in ["a", "b", "c"] {
+            events.send(Event::Model(version.to_owned()));
+        }
+        assert_eq!(versions(events.subscribe(Some(1)).missed.unwrap()), ["b", "c"]);
+        assert_eq!(versions(events.subscribe(Some(3)).missed.unwrap()), [""; 0]);
+        assert_eq!(versions(events.subscribe(None).missed.unwrap()), [""; 0]);
+    }
+
+    #[test]
+    fn what_is_no_longer_known_is_said_to_be() {
+        let events = Events::new();
+        for at in 0..=KEPT {
+            events.send(Event::Model(at.to_string()));
+        }
+        assert!(events.subscribe(Some(0)).missed.is_none());
+        assert!(events.subscribe(Some(1)).missed.is_some());
+        assert!(events.subscribe(Some(10_000)).missed.is_none());
+    }
+}

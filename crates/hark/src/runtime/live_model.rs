@@ -1,0 +1,82 @@
+//! The model in force, swapped without a pause: a judgement that began goes on with the model it began with.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwapOption;
+use detector::Model;
+use domain::Signals;
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info};
+
+use super::events::{Event, Events};
+use super::registry::Registry;
+
+/// How often the registry is asked for a new pointer.
+const POLL: Duration = Duration::from_millis(500);
+
+/// The model in force; none before the first training.
+pub(crate) struct LiveModel {
+    registry: Arc<Registry>,
+    signals: Signals,
+    events: Arc<Events>,
+    model: ArcSwapOption<Model>,
+}
+
+impl LiveModel {
+    /// The model that the registry points at now. A model that cannot be read is told and left out, since readings
+    /// must be stored all the same.
+    pub(crate) fn open(registry: Arc<Registry>, signals: Signals, events: Arc<Events>) -> Self {
+        let live = Self { registry, signals, events, model: ArcSwapOption::empty() };
+        live.refresh();
+        live
+    }
+
+    /// The model to judge with, held for as long as one judgement or batch needs it.
+    pub(crate) fn get(&self) -> Option<Arc<Model>> {
+        self.model.load_full()
+    }
+
+    /// Follows the registry's pointer. A model that cannot be read is refused with a reason, and the old one stays.
+    pub(crate) fn refresh(&self) {
+        if let Err(cause) = self.try_refresh() {
+            let cause = format!("{cause:#}");
+            error!(cause, "model refused, the one before stays in force");
+        }
+    }
+
+    fn try_refresh(&self) -> anyhow::Result<()> {
+        let Some(version) = self.registry.live()? else { return Ok(()) };
+        if self.get().is_some_and(|it| *it.version == *version) {
+            return Ok(());
+        }
+        let model = self.registry.load(&version)?.for_signals(&self.signals)?;
+        info!(version, "model in force");
+        self.model.store(Some(Arc::new(model)));
+        self.events.send(Event::Model(version));
+        Ok(())
+    }
+
+    /// Follows the pointer until told to stop. A refused model is reported once, not at every look.
+    pub(crate) async fn watch(&self, stop: CancellationToken) {
+        let mut refused: Option<String> = None;
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = tokio::time::sleep(POLL) => {}
+            }
+            let pointer = self.registry.live().ok().flatten();
+            if pointer.is_some() && pointer == refused {
+                continue;
+            }
+            refused = match self.try_refresh() {
+                Ok(()) => None,
+                Err(cause) => {
+                    let cause = format!("{cause:#}");
+                    error!(cause, "model refused, the one before stays in force");
+                    pointer
+                }
+            };
+        }
+    }
+}

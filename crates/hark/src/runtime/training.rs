@@ -1,0 +1,192 @@
+//! `hark train`: from stored readings to a registered version.
+
+use std::sync::Arc;
+
+use anyhow::Context;
+use detector::{BaselinePass, CheckedPlan, Evaluation, FeaturePass, Model, Plan, Report};
+use domain::{DeviceId, Judged, Reading, Signals, TimeRange};
+use warehouse::{Scan, Warehouse};
+
+use super::clock;
+use super::registry::{Metrics, Registry};
+use crate::cli::Promotion;
+use crate::config::Config;
+
+/// What to train.
+pub(crate) struct Order {
+    pub(crate) signals: Signals,
+    pub(crate) plan: CheckedPlan,
+    pub(crate) range: TimeRange,
+    pub(crate) holdout: f64,
+    pub(crate) min_readings: u64,
+    pub(crate) promotion: Promotion,
+}
+
+impl Order {
+    /// The order that a configuration gives, over all stored readings.
+    pub(crate) fn of(config: &Config, promotion: Promotion) -> anyhow::Result<Self> {
+        let plan = Plan { forest: config.forest, spec: config.detector.spec.clone(), policy: config.detector.policy };
+        Ok(Self {
+            signals: config.signals.clone(),
+            plan: plan.check()?,
+            range: TimeRange::ALL,
+            holdout: config.train.holdout,
+            min_readings: config.train.min_readings,
+            promotion,
+        })
+    }
+}
+
+/// What came of a training.
+pub(crate) struct Trained {
+    pub(crate) model: Model,
+    pub(crate) metrics: Metrics,
+    pub(crate) promoted: bool,
+    /// Why it was or was not put in force, in words.
+    pub(crate) why: String,
+}
+
+/// How far a training is, for a progress bar: a phase and a share of it.
+pub(crate) type Progress<'a> = &'a (dyn Fn(&'static str, f64) + Sync);
+
+/// Trains, evaluates on the readings that came last, registers, and promotes by the rule.
+pub(crate) async fn train(
+    warehouse: &dyn Warehouse,
+    registry: &Registry,
+    order: &Order,
+    progress: Progress<'_>,
+) -> anyhow::Result<Trained> {
+    let total: u64 = warehouse.activity(order.range).await?.iter().map(|it| it.readings).sum();
+    if total < order.min_readings {
+        let error = detector::TrainError::TooFew { have: total, need: order.min_readings };
+        return Err(anyhow::Error::new(error).context(
+            "not enough history to train\nhint: let readings come in, `hark import` a file, or `hark simulate`",
+        ));
+    }
+    let fit_on = ((1.0 - order.holdout) * total as f64).floor().max(1.0) as u64;
+    let mut replay = Replay { scan: warehouse.scan(order.range), left: fit_on, seen: 0, rest: Vec::new() };
+    let mut baselines = BaselinePass::new(&order.signals);
+    while let Some(readings) = replay.next().await? {
+        readings.iter().for_each(|it| baselines.push(it));
+        progress("learning what is usual", replay.seen as f64 / fit_on as f64);
+    }
+    let mut pass = FeaturePass::new(order.plan.clone(), order.signals.clone(), baselines.finish());
+    let mut replay = Replay { scan: warehouse.scan(order.range), left: fit_on, seen: 0, rest: Vec::new() };
+    while let Some(readings) = replay.next().await? {
+        tokio::task::block_in_place(|| readings.iter().for_each(|it| pass.push(it)));
+        progress("computing features", replay.seen as f64 / fit_on as f64);
+    }
+    progress("fitting forests", 0.0);
+    let version: Arc<str> = registry.reserve()?.into();
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let (model, states) = tokio::task::block_in_place(|| pass.fit(version, clock::now(), threads))?;
+    let champion = champion(registry, &order.signals)?;
+    replay.left = u64::MAX;
+    let mut trial = Trial { states, challenger: Evaluation::default(), champion: champion.map(|it| (it, Evaluation::default())) };
+    while let Some(readings) = replay.next().await? {
+        tokio::task::block_in_place(|| readings.iter().for_each(|it| trial.push(&model, it)));
+        progress("evaluating on held-out readings", (replay.seen.saturating_sub(fit_on)) as f64 / (total - fit_on).max(1) as f64);
+    }
+    finish(registry, order, model, trial)
+}
+
+fn finish(registry: &Registry, order: &Order, model: Model, trial: Trial) -> anyhow::Result<Trained> {
+    let names: Vec<&str> = model.signals.iter().map(|it| it.name.as_str()).collect();
+    let metrics = Metrics { held_out: trial.challenger.report(&names) };
+    registry.register(&model, Some(&metrics)).context("failed to register the model")?;
+    let champion = trial.champion.map(|(champion, evaluation)| (champion, evaluation.report(&names)));
+    let (promoted, why) = decide(order.promotion, &metrics.held_out, champion.as_ref());
+    if promoted {
+        registry.promote(&model.version)?;
+    }
+    Ok(Trained { model, metrics, promoted, why })
+}
+
+/// The model in force, if it can judge these signals. One that cannot be read does not stand in the way of a new one.
+fn champion(registry: &Registry, signals: &Signals) -> anyhow::Result<Option<Model>> {
+    let Some(version) = registry.live()? else { return Ok(None) };
+    let model = registry.load(&version).and_then(|it| Ok(it.for_signals(signals)?));
+    Ok(model.inspect_err(|cause| tracing::warn!(version, error = format!("{cause:#}"), "the live model cannot be compared")).ok())
+}
+
+/// How far behind the champion a challenger may fall and still count as not worse.
+const TOLERANCE: f64 = 0.005;
+
+fn decide(promotion: Promotion, challenger: &Report, champion: Option<&(Model, Report)>) -> (bool, String) {
+    match (promotion, champion) {
+        (Promotion::Always, _) => (true, "asked to promote always".to_owned()),
+        (Promotion::Never, _) => (false, "asked not to promote".to_owned()),
+        (Promotion::IfBetter, None) => (true, "no model was in force".to_owned()),
+        (Promotion::IfBetter, Some((model, report))) => compare(challenger, &model.version, report),
+    }
+}
+
+/// On labelled readings the better average precision wins; without labels a newer model of the same data is taken
+/// unless it flags more than twice as much as the one in force.
+fn compare(challenger: &Report, version: &str, champion: &Report) -> (bool, String) {
+    let average = |report: &Report| report.labelled.as_ref().and_then(|it| it.average_precision);
+    if let (Some(new), Some(old)) = (average(challenger), average(champion)) {
+        let word = if new + TOLERANCE >= old { "is not worse" } else { "is worse" };
+        let why = format!("average precision {new:.4} {word} than the {old:.4} of {version} on the same held-out readings");
+        return (new + TOLERANCE >= old, why);
+    }
+    let (new, old) = (challenger.flag_rate, champion.flag_rate);
+    let calm = new <= 2.0 * old + 1e-4;
+    let word = if calm { "does not flag" } else { "flags" };
+    (calm, format!("without labels: it {word} more than twice as much as {version} ({new:.5} against {old:.5} of the held-out readings)"))
+}
+
+/// Readings as they were taken in when they were live: the ones that had come late or from the future are left out.
+struct Replay {
+    scan: Box<dyn Scan>,
+    left: u64,
+    seen: u64,
+    /// Readings of the block at the end of which the first part of the stream was full.
+    rest: Vec<Reading>,
+}
+
+impl Replay {
+    async fn next(&mut self) -> anyhow::Result<Option<Vec<Reading>>> {
+        if self.left == 0 {
+            return Ok(None);
+        }
+        let mut readings = std::mem::take(&mut self.rest);
+        if readings.is_empty() {
+            let Some(block) = self.scan.next().await? else { return Ok(None) };
+            readings = block.into_iter().filter(in_time).map(|it| it.reading).collect();
+        }
+        let take = usize::try_from(self.left).map_or(readings.len(), |left| left.min(readings.len()));
+        self.rest = readings.split_off(take);
+        self.left -= take as u64;
+        self.seen += take as u64;
+        Ok(Some(readings))
+    }
+}
+
+fn in_time(judged: &Judged) -> bool {
+    !judged.late && !judged.clock_suspect
+}
+
+/// Two models on the same readings, from the same states.
+struct Trial {
+    states: std::collections::HashMap<DeviceId, detector::DeviceState>,
+    challenger: Evaluation,
+    champion: Option<(Model, Evaluation)>,
+}
+
+impl Trial {
+    fn push(&mut self, challenger: &Model, reading: &Reading) {
+        let state = match self.states.get_mut(&reading.device_id) {
+            Some(state) => state,
+            None => {
+                let state = detector::DeviceState::new(&challenger.signals);
+                self.states.entry(reading.device_id.clone()).or_insert(state)
+            }
+        };
+        self.challenger.push(reading, &challenger.judge(Some(state), reading));
+        if let Some((champion, evaluation)) = &mut self.champion {
+            evaluation.push(reading, &champion.judge(Some(state), reading));
+        }
+        state.push(reading);
+    }
+}

@@ -1,0 +1,95 @@
+//! A running hark, as its users see it: a process, a port, a data folder.
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use serde_json::Value;
+
+/// A hark process that is killed when it goes out of scope.
+pub struct Hark {
+    child: Child,
+    /// `http://127.0.0.1:PORT` of the API.
+    pub api: String,
+}
+
+impl Hark {
+    /// Starts `hark serve` on a free port and waits until it says where it listens.
+    pub fn serve(data: &Path) -> Self {
+        Self::start(data, &["serve", "--listen", "127.0.0.1:0"])
+    }
+
+    /// Starts hark with these arguments and waits until it says where its API listens.
+    pub fn start(data: &Path, args: &[&str]) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_hark"))
+            .args(args)
+            .args(["--log-format", "json", "--data-dir"])
+            .arg(data)
+            .current_dir(data)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut talk = BufReader::new(child.stderr.take().unwrap());
+        let mut said = String::new();
+        let api = loop {
+            let mut line = String::new();
+            assert!(
+                talk.read_line(&mut line).unwrap() > 0,
+                "hark ended before it listened:\n{said}"
+            );
+            said.push_str(&line);
+            if let Some(rest) = line.strip_prefix("API") {
+                break rest.split_whitespace().next().unwrap().to_owned();
+            }
+        };
+        // The pipe must not fill up; what is said from now on is for the person who reads a failed test.
+        std::thread::spawn(move || {
+            talk.lines()
+                .map_while(Result::ok)
+                .for_each(|it| eprintln!("hark: {it}"))
+        });
+        Self { child, api }
+    }
+
+    /// Ends the process at once, as a power cut would.
+    pub fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Asks the process to end, and says with which code it did.
+    pub fn terminate(&mut self) -> Option<i32> {
+        let asked = Command::new("kill")
+            .args(["-TERM", &self.child.id().to_string()])
+            .status()
+            .unwrap();
+        assert!(asked.success());
+        self.child.wait().unwrap().code()
+    }
+
+    /// GETs JSON.
+    pub fn get(&self, path: &str) -> Value {
+        agent()
+            .get(format!("{}{path}", self.api))
+            .call()
+            .unwrap()
+            .body_mut()
+            .read_json()
+            .unwrap()
+    }
+}
+
+impl Drop for Hark {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _gone = self.child.kill();
+        let _reaped = self.child.wait();
+    }
+}
+
+/// A client that tells a status as a status, not as an error.
+pub fn agent() -> ureq::Agent {
+    ureq::Agent::config_builder().http_status_as_error(false).build().into()
+}

@@ -1,0 +1,49 @@
+//! Dead letters, newest first.
+
+use domain::{DeadLetter, Rejection, RejectionCode};
+use rusqlite::{Connection, Row, params};
+
+use super::failure::{Found, Trouble};
+use super::rows;
+use crate::{Cursor, DeadLetterQuery, Page, StoredDeadLetter};
+
+/// One page of dead letters.
+pub(super) fn page(connection: &Connection, query: &DeadLetterQuery) -> Found<Page<StoredDeadLetter>> {
+    let below = match &query.after {
+        None => i64::MAX,
+        Some(Cursor(text)) => text
+            .parse()
+            .map_err(|_| Trouble::BadQuery(format!("`{text}` is no cursor of a list of dead letters")))?,
+    };
+    let sql = "SELECT id, received_at, source, code, field, detail, payload FROM dead_letters
+               WHERE id < ?1 AND (?2 IS NULL OR code = ?2) ORDER BY id DESC LIMIT ?3";
+    let limit = i64::try_from(query.limit).unwrap_or(i64::MAX).saturating_add(1);
+    let mut statement = connection.prepare_cached(sql)?;
+    let mut found = statement.query(params![below, query.code.map(RejectionCode::as_str), limit])?;
+    let mut items = Vec::new();
+    while let Some(row) = found.next()? {
+        items.push(letter(row)?);
+    }
+    let has_more = items.len() > query.limit;
+    items.truncate(query.limit);
+    let next = items.last().filter(|_| has_more).map(|it| Cursor(it.id.to_string()));
+    Ok(Page { items, next })
+}
+
+fn letter(row: &Row<'_>) -> Found<StoredDeadLetter> {
+    let code: String = row.get(3)?;
+    let unknown = || Trouble::Damage(format!("a dead letter has the unknown code `{code}`"));
+    Ok(StoredDeadLetter {
+        id: row.get::<_, i64>(0)?.unsigned_abs(),
+        letter: DeadLetter {
+            received_at: rows::instant(row, 1)?,
+            source: row.get(2)?,
+            payload: row.get(6)?,
+            rejection: Rejection {
+                code: RejectionCode::from_name(&code).ok_or_else(unknown)?,
+                field: row.get(4)?,
+                detail: row.get(5)?,
+            },
+        },
+    })
+}
