@@ -79,18 +79,29 @@ pub(crate) fn report(error: &anyhow::Error) -> Exit {
     exit_of(error)
 }
 
+/// Writes the error and its causes, and then all advice: that of a [`Fault`], and `hint:` lines inside of messages.
 fn tell(error: &anyhow::Error, text: &mut String) {
-    let mut told = error.to_string();
-    text.push_str(&format!("error: {told}\n"));
-    for cause in error.chain().skip(1) {
+    let mut hints = Vec::new();
+    let mut told = String::new();
+    for (at, cause) in error.chain().enumerate() {
         let cause = cause.to_string();
-        if !told.ends_with(&cause) {
-            text.push_str(&format!("  caused by: {cause}\n"));
+        let (message, hint) = match cause.split_once("\nhint: ") {
+            Some((message, hint)) => (message, Some(hint)),
+            None => (cause.as_str(), None),
+        };
+        hints.extend(hint.map(str::to_owned));
+        if !told.ends_with(message) {
+            text.push_str(if at == 0 { "error: " } else { "  caused by: " });
+            text.push_str(message);
+            text.push('\n');
         }
-        told = cause;
+        message.clone_into(&mut told);
     }
     if let Some(fault) = error.downcast_ref::<Fault>() {
-        text.push_str(&format!("hint: {}\n", fault.hint));
+        hints.push(fault.hint.clone());
+    }
+    for hint in hints {
+        text.push_str(&format!("hint: {hint}\n"));
     }
 }
 

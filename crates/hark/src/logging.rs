@@ -9,6 +9,7 @@ use crate::cli::{Global, LogFormat};
 
 /// Starts the log, once in a process. `RUST_LOG` goes before -v and --quiet.
 pub(crate) fn start(global: &Global) {
+    crate::output::be_quiet(global.quiet);
     let level = match (global.quiet, global.verbose) {
         (true, _) => "error",
         (false, 0) => "warn,hark=info",

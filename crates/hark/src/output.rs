@@ -1,6 +1,7 @@
 //! Rows on stdout: a table for people, JSON, NDJSON or CSV for programs.
 
 use std::io::{self, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::ValueEnum;
 use comfy_table::{CellAlignment, Table, presets};
@@ -161,6 +162,30 @@ pub(crate) fn harmless(text: &str) -> std::borrow::Cow<'_, str> {
         format!("'{text}").into()
     } else {
         text.into()
+    }
+}
+
+/// The text of a CSV cell without the quote that [`harmless`] puts before it.
+pub(crate) fn as_meant(cell: &str) -> &str {
+    match cell.strip_prefix('\'') {
+        Some(text) if text.starts_with(['=', '+', '-', '@', '\t', '\r']) => text,
+        _ => cell,
+    }
+}
+
+/// Whether nothing but errors is told.
+static QUIET: AtomicBool = AtomicBool::new(false);
+
+/// Sets whether nothing but errors is told, once at the start of the process.
+pub(crate) fn be_quiet(quiet: bool) {
+    QUIET.store(quiet, Ordering::Relaxed);
+}
+
+/// Tells the person who watches a line, on stderr.
+pub(crate) fn say(line: impl std::fmt::Display) {
+    if !QUIET.load(Ordering::Relaxed) {
+        // Nobody is left to be told when stderr is closed.
+        let _ = writeln!(io::stderr().lock(), "{line}");
     }
 }
 

@@ -47,7 +47,7 @@ impl Row {
         match &self.fields {
             Fields::Text(record) => match record.get(column).map(str::trim) {
                 None | Some("") => Cell::Empty,
-                Some(text) => Cell::Text(Cow::Borrowed(text)),
+                Some(text) => Cell::Text(Cow::Borrowed(crate::output::as_meant(text))),
             },
             Fields::Cells(cells) => cells.get(column).cloned().unwrap_or(Cell::Empty),
             Fields::Block(block, row) => block.cell(column, *row),

@@ -8,6 +8,7 @@ mod mapping;
 mod ndjson;
 mod parquet_file;
 mod place;
+mod write;
 
 use std::path::Path;
 
@@ -19,6 +20,7 @@ use crate::exit::{Exit, Fault};
 pub(crate) use cell::{Cell, Row};
 pub(crate) use mapping::{Mapping, RowRejection, named, readings};
 pub(crate) use place::Place;
+pub(crate) use write::{Depth, ReadingWriter};
 
 /// So many rows are looked at to know the columns, where the file itself does not tell.
 const LOOK_AHEAD: usize = 1_000;
