@@ -217,6 +217,10 @@ impl Warehouse for EmbeddedWarehouse {
             .await
     }
 
+    async fn dead_letter_count(&self) -> Result<u64, WarehouseError> {
+        self.readers.read(|connection, _| letters::count(connection)).await
+    }
+
     async fn purge_dead_letters(&self, ids: Vec<u64>) -> Result<u64, WarehouseError> {
         self.ask(|answer| Request::Purge(ids, answer)).await
     }
