@@ -28,17 +28,20 @@ fn readings(first: i64, n_readings: i64) -> Vec<Judged> {
 
 /// The bytes of a file with some thousand readings.
 async fn sound() -> Vec<u8> {
-    let dir = TempDir::new().unwrap();
-    let warehouse = open(dir.path()).unwrap();
-    warehouse.store(commit_of(readings(0, ROWS))).await.unwrap();
+    let dir = TempDir::new().expect("folders can be made");
+    let warehouse = open(dir.path()).expect("the folder is fresh");
+    warehouse
+        .store(commit_of(readings(0, ROWS)))
+        .await
+        .expect("readings can be stored");
     drop(warehouse);
-    fs::read(dir.path().join(FILE)).unwrap()
+    fs::read(dir.path().join(FILE)).expect("the file was made")
 }
 
 /// Opens a file of these bytes and tries everything on it.
 async fn tried(bytes: &[u8]) -> Result<usize, WarehouseError> {
-    let dir = TempDir::new().unwrap();
-    fs::write(dir.path().join(FILE), bytes).unwrap();
+    let dir = TempDir::new().expect("folders can be made");
+    fs::write(dir.path().join(FILE), bytes).expect("the folder is fresh");
     let warehouse = open(dir.path())?;
     warehouse.check().await?;
     warehouse.devices().await?;
@@ -51,7 +54,7 @@ async fn tried(bytes: &[u8]) -> Result<usize, WarehouseError> {
 }
 
 async fn check(bytes: &[u8], problem: &str) {
-    let failure = tried(bytes).await.unwrap_err();
+    let failure = tried(bytes).await.expect_err("the file is damaged");
     let text = failure.to_string();
     assert_eq!(failure.kind, WarehouseErrorKind::Corrupt, "{text}");
     assert!(

@@ -12,14 +12,15 @@ use warehouse::embedded::{EmbeddedWarehouse, Options};
 use warehouse::{Commit, DeadLetterQuery, Stored, Warehouse, WarehouseErrorKind};
 
 fn open(dir: &Path) -> Arc<dyn Warehouse> {
-    Arc::new(EmbeddedWarehouse::open(dir, Signals::default(), &Options::default()).unwrap())
+    let opened = EmbeddedWarehouse::open(dir, Signals::default(), &Options::default());
+    Arc::new(opened.expect("the folder is sound"))
 }
 
 /// Three signals: the two of old and one that is new.
 fn three_signals() -> Signals {
     let mut signals = Signals::default().to_vec();
     signals.insert(1, Signal::new("pressure", "bar"));
-    Signals::new(signals).unwrap()
+    Signals::new(signals).expect("the names are fit")
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -10,7 +10,7 @@ use warehouse::embedded::{EmbeddedWarehouse, Options};
 use warehouse::{DeadLetterQuery, Warehouse};
 
 fn open(dir: &Path) -> EmbeddedWarehouse {
-    EmbeddedWarehouse::open(dir, Signals::default(), &Options::default()).unwrap()
+    EmbeddedWarehouse::open(dir, Signals::default(), &Options::default()).expect("the folder is sound")
 }
 
 #[test]
@@ -62,7 +62,7 @@ async fn a_database_of_version_1_is_read() {
     bare.late = true;
     assert_eq!(everything(&warehouse).await, [odd.judged(), half.judged(), bare]);
     let devices = warehouse.devices().await.unwrap();
-    assert_eq!((devices[0].readings, devices[0].last.clone()), (2, Some(odd.judged())));
+    assert_eq!((devices[1].readings, devices[1].last.clone()), (2, Some(odd.judged())));
     assert_eq!(warehouse.device_states().await.unwrap()[0].1, [1, 2, 255]);
     let query = DeadLetterQuery {
         code: None,
