@@ -30,8 +30,7 @@ function page() {
   return html`${topBar()}
     <main id="main" tabindex="-1" class=${gone ? "frozen" : ""} aria-label="The fleet">
       ${banners()}
-      <div class="glance">${fleetLine()}${tiles()}</div>
-      ${empty ? nothing : html`
+      ${empty ? nothing : html`<div class="glance">${fleetLine()}${tiles()}</div>
       <div class="grid wide-left">${signals()}${anomalies()}</div>
       <div class="grid wide-left">${devices()}${groups()}</div>
       <div class="grid even" id="quality">${parts.quality?.() ?? nothing}</div>

@@ -1,14 +1,15 @@
 // @ts-check
 // <hark-chart>: one signal over time on a canvas, with a cursor for mouse and keyboard. It is told what to draw by its `spec`.
 /** @import { ChartSpec } from "./types.d.ts" */
-import { decimal, moment, timeOfDay, day, plural } from "./format.js";
+import { count, day, decimal, moment, timeOfDay } from "./format.js";
 import { css, uPlot } from "./vendor/uplot.js";
 
 const sheet = new CSSStyleSheet();
 sheet.replaceSync(css);
 document.adoptedStyleSheets = [...document.adoptedStyleSheets, sheet];
 
-const height = () => (innerWidth < 560 ? 170 : 190);
+const height = () => (innerWidth < 560 ? 165 : 176);
+const stripHeight = 12;
 
 export class HarkChart extends HTMLElement {
   /** @type {ChartSpec | null} */
@@ -96,7 +97,7 @@ export class HarkChart extends HTMLElement {
         y: { range: (/** @type {unknown} */ _, /** @type {number} */ low, /** @type {number} */ high) => padded(low, high) },
       },
       axes: [
-        { ...axis, space: 64, values: (/** @type {unknown} */ _, /** @type {number[]} */ at) => at.map((it) => this.#when(it * 1000)) },
+        { ...axis, space: 64, size: 30, values: (/** @type {unknown} */ _, /** @type {number[]} */ at) => at.map((it) => this.#when(it * 1000)) },
         { ...axis, size: 44, values: (/** @type {unknown} */ _, /** @type {number[]} */ at) => at.map((it) => String(Number(it.toPrecision(6)))) },
       ],
       series: [
@@ -108,7 +109,7 @@ export class HarkChart extends HTMLElement {
         ...(spec.highs ? [{ series: [3, 4], fill: () => this.#ink("--expected-band") }] : []),
       ],
       hooks: {
-        draw: [(/** @type {uPlot} */ plot) => this.#markers(plot)],
+        draw: [(/** @type {uPlot} */ plot) => this.#strip(plot), (/** @type {uPlot} */ plot) => this.#markers(plot)],
         setCursor: [(/** @type {uPlot} */ plot) => this.#tell(plot.cursor.idx ?? -1)],
       },
     };
@@ -119,6 +120,22 @@ export class HarkChart extends HTMLElement {
     const utc = this.#spec?.utc ?? false;
     const text = timeOfDay(at, utc, false);
     return text === "00:00" ? day(at, utc) : text;
+  }
+
+  /** How many readings were flagged in each bucket, along the foot of the chart. @param {uPlot} plot */
+  #strip(plot) {
+    const spec = this.#spec;
+    const most = Math.max(...(spec?.counts ?? []), 0);
+    if (!spec || most === 0) return;
+    const { ctx, bbox } = plot;
+    const wide = Math.max(1, (plot.valToPos(spec.width, "x", true) - plot.valToPos(0, "x", true)) * 0.8);
+    ctx.save();
+    ctx.fillStyle = this.#ink("--odd-strip");
+    for (const [idx, n] of spec.counts.entries()) {
+      const tall = n === 0 ? 0 : Math.max(2, (n / most) * stripHeight) * devicePixelRatio;
+      ctx.fillRect(plot.valToPos(spec.xs[idx] ?? 0, "x", true) - wide / 2, bbox.top + bbox.height - tall, wide, tall);
+    }
+    ctx.restore();
   }
 
   /** Flagged readings: a triangle that points to the side they lie on. @param {uPlot} plot */
@@ -164,10 +181,9 @@ export class HarkChart extends HTMLElement {
     const when = moment(at * 1000, spec.utc);
     const mean = spec.means[idx];
     if (mean === null || mean === undefined) return `${when}: no reading`;
-    const near = spec.markers.filter((it) => it.at >= at * 1000 && it.at < (at + spec.width) * 1000);
+    const odd = spec.counts[idx] ?? 0;
     const range = `${decimal(spec.mins[idx])} to ${decimal(spec.maxs[idx])} ${spec.symbol}`;
-    const odd = near.length > 0 ? ` · ${plural(near.length, "anomaly", "anomalies")}` : "";
-    return `${when} · mean ${decimal(mean)} · ${range}${odd}`;
+    return `${when} · mean ${decimal(mean)} · ${range}${odd > 0 ? ` · ${count(odd)} flagged` : ""}`;
   }
 
   /** @param {KeyboardEvent} event */
@@ -206,7 +222,7 @@ export class HarkChart extends HTMLElement {
 function padded(low, high) {
   if (low === null || high === null) return [0, 1];
   const room = (high - low || Math.abs(high) || 1) * 0.08;
-  return [low - room, high + room];
+  return [low - room * 1.6, high + room];
 }
 
 customElements.define("hark-chart", HarkChart);

@@ -8,6 +8,7 @@ const pollEvery = 5_000;
 const patience = 15_000;
 export const pageSize = 20;
 const markersAtMost = 500;
+const stretches = 6;
 const wholeFleetAtMost = 500;
 
 /** Asks the server; a failure of any kind is a Problem. @param {string} path @param {RequestInit} [options] @returns {Promise<any>} */
@@ -104,16 +105,30 @@ const loadCourse = () => load("course", async (signal) => {
     ask(readingsPath({ ...span, anomalies: true, order: "newest", limit: markersAtMost }), { signal }),
     device ? ask(`/api/v1/devices/${encodeURIComponent(device)}`, { signal }) : null,
   ]);
+  const elsewhere = flagged.next === null ? [] : await flaggedBefore(flagged.readings, from, device, signal);
   const raw = device && !knowsExpected(buckets.buckets)
     ? (await ask(readingsPath({ ...span, order: "newest", limit: 1000 }), { signal })).readings : [];
   /** @type {Course} */
   const course = {
-    device, from, to, width: buckets.width_seconds, buckets: buckets.buckets, anomalies: flagged.readings,
-    moreAnomalies: flagged.next !== null, raw, ranges: detail?.ranges ?? null,
+    device, from, to, width: buckets.width_seconds, buckets: buckets.buckets, anomalies: [...flagged.readings, ...elsewhere], raw, ranges: detail?.ranges ?? null,
   };
   courseAt = Date.now();
   update({ course, device: detail });
 });
+
+/**
+ * Where there are more flagged readings than can be marked, some from every stretch of the time before the newest, so that no
+ * part of the chart looks calmer than it was. @param {Reading[]} known @param {number} from @param {string} device @param {AbortSignal} signal
+ */
+async function flaggedBefore(known, from, device, signal) {
+  const to = Date.parse(known.at(-1)?.timestamp ?? "");
+  const each = (to - from) / stretches;
+  const pages = await Promise.all(Array.from({ length: stretches }, (_, n) => ask(readingsPath({
+    device_id: device, anomalies: true, order: "newest", limit: markersAtMost / stretches | 0,
+    from: new Date(from + n * each).toISOString(), to: new Date(from + (n + 1) * each).toISOString(),
+  }), { signal })));
+  return /** @type {Reading[]} */ (pages.reverse().flatMap((page) => page.readings));
+}
 
 /** @param {Bucket[]} buckets */
 const knowsExpected = (buckets) =>

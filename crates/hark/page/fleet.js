@@ -35,7 +35,7 @@ export function devices() {
       @input=${(/** @type {Event} */ event) => go({ q: /** @type {HTMLInputElement} */ (event.currentTarget).value, page: 1 }, true)}></label>
       ${chips()}</div>
     ${shown.length === 0 ? html`<p class="empty">${state.devices?.length ? "No device fits these filters." : "No device has been heard of yet."}</p>`
-    : html`<div class="wide"><table class="list"><thead><tr><th scope="col">State</th><th scope="col">Device</th>
+    : html`<div class="wide"><table class="list cards"><thead><tr><th scope="col">State</th><th scope="col">Device</th>
       ${state.signals.map((it) => html`<th scope="col" class="n">${title(it.name)}<small> ${it.symbol}</small></th>`)}
       <th scope="col" class="n">Heard</th></tr></thead><tbody>${repeat(shown, (it) => it.device_id, row)}</tbody></table></div>
       ${pages > 1 ? pager(page, pages) : nothing}`}</section>`;
@@ -48,9 +48,9 @@ function row(it) {
   return html`<tr class=${chosen ? "chosen" : ""}><td><span class="word ${it.state}">${mark(it.state)}${it.state}</span></td>
     <td class="id"><a href=${linkTo({ device: chosen ? "" : it.device_id, page: state.route.page })} aria-current=${chosen ? "true" : nothing}>${it.device_id}</a>
       <small>${place(it.location)}${it.device_type ? ` · ${it.device_type}` : ""}</small></td>
-    ${state.signals.map((signal) => html`<td class="n">${odd(signal.name) ? html`<b class="odd">${
+    ${state.signals.map((signal) => html`<td class="n" data-label=${title(signal.name)}>${odd(signal.name) ? html`<b class="odd">${
       decimal(it.last?.values[signal.name])}<span class="hidden"> anomalous</span></b>` : decimal(it.last?.values[signal.name])}</td>`)}
-    <td class="n" title=${iso(it.last_received_at)}>${span(serverNow() - Date.parse(it.last_received_at))}</td></tr>`;
+    <td class="n" data-label="Heard" title=${iso(it.last_received_at)}>${span(serverNow() - Date.parse(it.last_received_at))}</td></tr>`;
 }
 
 /** @param {number} page @param {number} pages */

@@ -2,7 +2,7 @@
 // The first glance: can this page be trusted, how many of how many are odd or silent, and what is new.
 /** @import { Reading, Signal, Summary, Totals } from "./types.d.ts" */
 import { follow, refresh } from "./feed.js";
-import { because, count, decimal, iso, mark, notice, percent, place, plural, recent, span, timeOfDay, withUnit, zone, title } from "./format.js";
+import { because, count, decimal, iso, mark, notice, percent, place, plural, recent, span, timeOfDay, title, zone } from "./format.js";
 import { chooseTheme, go, identity, linkTo, ranges, serverNow, state, steady } from "./state.js";
 import { guard, html, live, nothing, repeat } from "./vendor/lit.js";
 
@@ -12,9 +12,9 @@ const staleAfter = 60_000;
 function freshness() {
   const { route, summary, heardAt, gone } = state;
   if (gone) return { name: "gone", shape: mark("gone"), text: "server gone" };
-  if (!summary) return { name: "wait", shape: mark("unjudged"), text: "connecting" };
+  if (!summary) return { name: "unsure", shape: mark("unjudged"), text: "connecting" };
   if (!route.auto) return { name: "paused", shape: mark("silent"), text: `paused at ${timeOfDay(state.checkedAt, route.utc)}` };
-  if (heardAt === 0) return { name: "wait", shape: mark("unjudged"), text: "no readings yet" };
+  if (heardAt === 0) return { name: "unsure", shape: mark("unjudged"), text: "no readings yet" };
   const age = Math.max(0, serverNow() - heardAt);
   const rate = summary.readings.per_second.last_minute;
   const late = age > Math.max(staleAfter, rate > 0 ? 5_000 / rate : 0);
@@ -81,9 +81,7 @@ export function banners() {
   }
   if (!summary) return notice(problems.summary ?? problems.signals);
   return html`${notice(problems.summary)}${summary.newest_received_at === null ? firstSteps() : nothing}
-    ${summary.learning && summary.newest_received_at !== null ? learning(summary.learning) : nothing}
-    ${summary.dead_letters > 0 ? html`<p class="banner quiet">${mark("silent")}<span>${plural(summary.dead_letters, "message")}
-      could not be taken. See why: <code>hark dead-letters list</code></span></p>` : nothing}`;
+    ${summary.learning && summary.newest_received_at !== null ? learning(summary.learning) : nothing}`;
 }
 
 /** @param {{ have: number, need: number }} learned */
@@ -128,7 +126,14 @@ export function fleetLine() {
     @click=${() => filter(name)}>${mark(name)}<b>${count(devices[name])}</b> ${name}</button>`;
   return html`<h1 class="fleet"><span id="total" data-total=${devices.total}><b>${count(devices.total)}</b>
     ${devices.total === 1 ? "device" : "devices"}</span><span class="dash" aria-hidden="true">—</span>
-    ${part("odd")}${part("silent")}${part("fine")}</h1>`;
+    ${part("odd")}${part("silent")}${part("fine")}</h1>${refused()}`;
+}
+
+/** What could not be taken is never passed over in silence. */
+function refused() {
+  const n = state.summary?.dead_letters ?? 0;
+  return n > 0 ? html`<p class="refused">${mark("silent")}<span>${plural(n, "message")} could not be taken: see
+    <code>hark dead-letters list</code></span></p>` : nothing;
 }
 
 /** @param {"odd" | "silent" | "fine"} name */
@@ -140,8 +145,8 @@ function filter(name) {
 /** How a figure moved against the same hours of the day before. @param {number | null | undefined} now @param {number | null | undefined} before @param {string} shown */
 function trend(now, before, shown) {
   if (typeof now !== "number" || typeof before !== "number") return html`<dd class="trend">nothing to compare with yet</dd>`;
-  const arrow = Math.abs(now - before) < Math.abs(before) * 0.005 ? "→" : now > before ? "↑" : "↓";
-  return html`<dd class="trend"><span aria-hidden="true">${arrow}</span> ${shown} the day before</dd>`;
+  if (Math.abs(now - before) < Math.abs(before) * 0.005) return html`<dd class="trend">as the day before</dd>`;
+  return html`<dd class="trend">${now > before ? "↑ up" : "↓ down"} from ${shown} the day before</dd>`;
 }
 
 /** The figures of the range, each against the day before. */
@@ -156,7 +161,7 @@ export function tiles() {
     <div><dt>Readings, ${route.hours} h</dt><dd class="value" id="readings-total">${count(readings.total)}</dd>
       ${trend(readings.total, before?.total, count(before?.total))}</div>
     <div><dt>Anomaly rate, ${route.hours} h</dt><dd class="value">${percent(rateOf(readings))}
-      <small>${plural(readings.anomalies, "anomaly", "anomalies")}</small></dd>
+      <small>${count(readings.anomalies)} flagged</small></dd>
       ${trend(rateOf(readings), before && rateOf(before), before ? percent(rateOf(before)) : "")}</div>
     ${signals.map((it) => meanTile(it, summary))}</dl>`;
 }
@@ -168,31 +173,43 @@ const rateOf = (totals) => (totals.total > 0 ? totals.anomaly_rate ?? totals.ano
 function meanTile(signal, summary) {
   const it = summary.signals[signal.name];
   return html`<div><dt>Mean ${signal.name}</dt><dd class="value">${decimal(it?.mean)}<small> ${signal.symbol}</small></dd>
-    ${trend(it?.mean, it?.previous_mean, withUnit(it?.previous_mean, signal))}</div>`;
+    ${trend(it?.mean, it?.previous_mean, decimal(it?.previous_mean))}</div>`;
 }
 
-/** The newest flagged readings: of the chosen device, else of the fleet. @returns {Reading[]} */
-function newestAnomalies() {
+const shownAtMost = 12;
+
+/** Everything flagged that is known here, newest first: of the chosen device, else of the fleet. @returns {Reading[]} */
+function flagged() {
   const { route, summary, course, fresh } = state;
-  const known = route.device ? (course?.device === route.device ? course.anomalies : []) : summary?.newest_anomalies ?? [];
-  const seen = new Set(known.map(identity));
-  const added = fresh.filter((it) => (!route.device || it.device_id === route.device) && !seen.has(identity(it)));
-  return [...added, ...known].sort((a, b) => Date.parse(b.timestamp) - Date.parse(a.timestamp)).slice(0, 10);
+  const known = [...fresh, ...(summary?.newest_anomalies ?? []), ...(course?.device === route.device ? course.anomalies : [])]
+    .filter((it) => !route.device || it.device_id === route.device);
+  const readings = [...new Map(known.map((it) => [identity(it), it])).values()];
+  return readings.sort((a, b) => Date.parse(b.timestamp) - Date.parse(a.timestamp));
+}
+
+/** The newest of each device, so that one bad machine does not hide the others; every one when a device is chosen. @param {Reading[]} all */
+function newestOf(all) {
+  if (state.route.device) return all.slice(0, shownAtMost);
+  return [...new Map([...all].reverse().map((it) => [it.device_id, it])).values()]
+    .sort((a, b) => Date.parse(b.timestamp) - Date.parse(a.timestamp)).slice(0, shownAtMost);
 }
 
 /** The list a person starts with: which device, why, since when. */
 export function anomalies() {
-  const list = steady("anomalies", newestAnomalies());
+  const all = flagged();
+  const list = steady("anomalies", newestOf(all));
+  const lately = serverNow() - 3600_000;
+  const often = (/** @type {Reading} */ it) => all.filter((other) => other.device_id === it.device_id && Date.parse(other.timestamp) > lately).length;
   return html`<section class="card anomalies" aria-labelledby="anomalies-title">
     <h2 id="anomalies-title">Newest anomalies${list.waiting > 0 ? html`
       <button type="button" class="news" @click=${list.show}>${count(list.waiting)} new – show</button>` : nothing}</h2>
     ${list.rows.length === 0 ? allWell() : html`<ol class="stack" @pointerenter=${list.enter} @focusin=${list.enter}
-      @pointerleave=${list.leave} @focusout=${list.leave}>${repeat(list.rows, identity, anomaly)}</ol>`}</section>`;
+      @pointerleave=${list.leave} @focusout=${list.leave}>${repeat(list.rows, identity, (it) => anomaly(it, state.route.device ? 0 : often(it)))}</ol>`}</section>`;
 }
 
-/** @param {Reading} it */
-const anomaly = (it) => html`<li><a href=${linkTo({ device: it.device_id })}>
-  <span class="who">${mark("odd")}<b>${it.device_id}</b><time datetime=${iso(it.timestamp)} title=${iso(it.timestamp)}>${
+/** @param {Reading} it @param {number} often */
+const anomaly = (it, often) => html`<li data-anomaly=${it.device_id}><a href=${linkTo({ device: it.device_id })}>
+  <span class="who">${mark("odd")}<b>${it.device_id}</b>${often > 1 ? html`<small>${count(often)} in 1 h</small>` : nothing}<time datetime=${iso(it.timestamp)} title=${iso(it.timestamp)}>${
     recent(it.timestamp, state.route.utc, serverNow())}</time></span>
   <span class="why">${title(because(it))}</span><span class="where">${place(it.location)}</span></a></li>`;
 

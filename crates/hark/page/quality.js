@@ -1,11 +1,14 @@
 // @ts-check
 // How good the model is: the scores it gives, where its threshold lies, and what was measured of it. Loaded when scrolled to.
 /** @import { Labelled, Measured, Metrics, ScoreBin } from "./types.d.ts" */
-import { count, decimal, mark, moment, notice, percent, plural, score, title } from "./format.js";
+import { count, decimal, moment, notice, percent, plural, score, title } from "./format.js";
 import { state } from "./state.js";
 import { guard, html, nothing, svg } from "./vendor/lit.js";
 
 const binWidth = 0.02;
+const footer = 24;
+const header = 30;
+const height = () => (innerWidth < 1000 ? 220 : 330);
 const tableRows = 25;
 
 export function quality() {
@@ -31,21 +34,21 @@ function histogram(bins) {
   const says = `${percent(all > 0 ? beyond / all : null)} of ${count(all)} readings score below 0, the threshold; most score near `
     + `${score(bins.reduce((top, it) => (it.readings > top.readings ? it : top)).low + binWidth / 2)}`;
   return html`<figure role="figure" class="histogram" aria-labelledby="scores-title" aria-describedby="scores-says">
-    <svg id="histogram" width="100%" height="190" aria-hidden="true">
+    <svg id="histogram" width="100%" height=${height()} aria-hidden="true">
       ${bins.map((it) => bar(it, x, most))}
-      <line class="threshold" x1="${x(0)}%" x2="${x(0)}%" y1="6" y2="166"/>
-      <line class="base" x1="0" x2="100%" y1="166" y2="166"/>
+      <line class="threshold" x1="${x(0)}%" x2="${x(0)}%" y1="6" y2=${height() - footer}/>
+      <line class="base" x1="0" x2="100%" y1=${height() - footer} y2=${height() - footer}/>
       <text x="${x(0)}%" y="16" dx="-7" text-anchor="end">▲ anomalous</text><text x="${x(0)}%" y="16" dx="7">normal</text>
-      ${[...ticks(low, high)].map((it) => svg`<text x="${x(it)}%" y="184" text-anchor="middle">${it === 0 ? "0" : it.toFixed(1)}</text>`)}
+      ${[...ticks(low, high)].map((it) => svg`<text x="${x(it)}%" y=${height() - 6} text-anchor="middle">${it === 0 ? "0" : it.toFixed(1)}</text>`)}
     </svg><figcaption id="scores-says">${says}. Heights are square roots, so that rare scores stay visible.</figcaption>
     <details class="data"><summary>Figures of this chart</summary>${scoreTable(bins)}</details></figure>`;
 }
 
 /** @param {ScoreBin} it @param {(score: number) => number} x @param {number} most */
 function bar(it, x, most) {
-  const tall = Math.max(2, Math.sqrt(it.readings / most) * 138);
+  const tall = Math.max(2, Math.sqrt(it.readings / most) * (height() - footer - header));
   const wide = Math.max(0.3, x(it.low + binWidth) - x(it.low) - 0.35);
-  return svg`<rect class=${it.low < -1e-9 ? "beyond" : "within"} x="${x(it.low)}%" width="${wide}%" y=${166 - tall} height=${tall} rx="2"/>`;
+  return svg`<rect class=${it.low < -1e-9 ? "beyond" : "within"} x="${x(it.low)}%" width="${wide}%" y=${height() - footer - tall} height=${tall} rx="2"/>`;
 }
 
 /** @param {number} low @param {number} high */
@@ -118,7 +121,7 @@ function spread(metrics) {
   if (keys.length === 0) return nothing;
   const line = (/** @type {string} */ name, /** @type {Measured | undefined} */ it) => html`<tr><th scope="row">${name}</th>
     <td class="n">${percent(it?.flag_rate)}</td>${keys.map((key) => html`<td class="n">${score(it?.score_quantiles?.[key])}</td>`)}</tr>`;
-  return html`<div class="wide"><table class="list"><caption>Score quantiles ${mark("unjudged")} below 0 is anomalous</caption>
+  return html`<div class="wide"><table class="list"><caption>Score quantiles; below 0 is anomalous</caption>
     <thead><tr><td></td><th scope="col" class="n">Flagged</th>${keys.map((key) => html`<th scope="col" class="n">${percent(Number(key))}</th>`)}</tr></thead>
     <tbody>${line("Combined", metrics)}${state.signals.map((it) => line(title(it.name), metrics.signals[it.name]))}</tbody></table></div>`;
 }

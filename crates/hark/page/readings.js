@@ -19,9 +19,9 @@ export function readings() {
     ${notice(problems.table)}
     ${rows.length === 0 ? html`<p class="empty">${table ? `No ${route.odd ? "anomaly" : "reading"} in the last ${route.hours} h.` : "Loading …"}</p>`
     : html`<div class="wide" @pointerenter=${list.enter} @pointerleave=${list.leave} @focusin=${list.enter} @focusout=${list.leave}>
-      <table class="list readings"><thead><tr><th scope="col">Time</th><th scope="col">Device</th>
+      <table class="list cards readings"><thead><tr><th scope="col">Time</th><th scope="col">Device</th>
         ${state.signals.map((it) => html`<th scope="col" class="n">${title(it.name)}<small> ${it.symbol}</small></th>`)}
-        <th scope="col" class="n roomy">Score</th><th scope="col">Verdict</th><th scope="col" class="because">Because</th></tr></thead>
+        <th scope="col" class="n">Score</th><th scope="col">Verdict</th><th scope="col" class="because">Because</th></tr></thead>
         <tbody>${repeat(rows, identity, row)}</tbody></table></div>`}
     <nav class="pager" aria-label="Pages of readings">
       <button type="button" ?disabled=${onNewest} @click=${() => void newest()}>Newest</button>
@@ -38,7 +38,7 @@ function row(it) {
     <td><time datetime=${iso(it.timestamp)} title=${iso(it.timestamp)}>${recent(it.timestamp, state.route.utc, serverNow())}</time>
       ${notes ? html`<small>${notes}</small>` : nothing}</td>
     <td class="id"><a href=${linkTo({ device: it.device_id })}>${it.device_id}</a><small>${place(it.location)}</small></td>
-    ${state.signals.map((signal) => html`<td class="n">${judged(signal.name)?.is_anomaly ? html`<b class="odd">${
+    ${state.signals.map((signal) => html`<td class="n" data-label=${title(signal.name)}>${judged(signal.name)?.is_anomaly ? html`<b class="odd">${
       decimal(it.values[signal.name])}<span class="hidden"> anomalous</span></b>` : decimal(it.values[signal.name])}</td>`)}
-    <td class="n roomy">${score(it.verdict?.score)}</td><td>${verdictWord(it.verdict)}</td><td class="because">${because(it)}</td></tr>`;
+    <td class="n score" data-label="Score">${score(it.verdict?.score)}</td><td>${verdictWord(it.verdict)}</td><td class="because">${because(it)}</td></tr>`;
 }

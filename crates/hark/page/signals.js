@@ -1,11 +1,12 @@
 // @ts-check
 // The course of every signal: for the fleet or for one device, with what was expected and what was flagged.
 /** @import { ChartSpec, Course, Device, Signal } from "./types.d.ts" */
-import { because, count, decimal, iso, mark, moment, notice, place, plural, span, title, withUnit } from "./format.js";
+import { count, decimal, iso, mark, moment, notice, place, plural, span, title, withUnit } from "./format.js";
 import { go, linkTo, serverNow, state } from "./state.js";
 import { guard, html, nothing } from "./vendor/lit.js";
 
 const tableRows = 24;
+const markerCells = 90;
 
 /** @type {WeakMap<Course, Map<string, ChartSpec>>} */
 const specs = new WeakMap();
@@ -71,17 +72,24 @@ function expected(course, name) {
   return (bucket) => known.get(start(bucket.start)) ?? usual;
 }
 
-/** @param {Course} course @param {string} name */
+/** The most extreme flagged reading of every narrow stretch and side; the strip below the line counts all of them. @param {Course} course @param {string} name */
 function markers(course, name) {
-  return course.anomalies.flatMap((it) => {
+  /** @type {Map<string, ChartSpec["markers"][number]>} */
+  const cells = new Map();
+  for (const it of course.anomalies) {
     const value = it.values[name];
     // Readings that no single signal explains are marked on every signal.
     const mine = it.verdict?.signals[name]?.is_anomaly || it.verdict?.reasons.some((reason) => reason.signal === name)
       || !Object.values(it.verdict?.signals ?? {}).some((judged) => judged?.is_anomaly);
-    if (value === undefined || !mine) return [];
+    if (value === undefined || value === null || !mine) continue;
     const band = it.verdict?.signals[name]?.expected;
-    return [{ at: Date.parse(it.timestamp), value, device: it.device_id, below: band ? value < band.low : false, text: because(it) }];
-  });
+    const at = Date.parse(it.timestamp);
+    const below = band ? value < band.low : false;
+    const cell = `${Math.floor(((at - course.from) / (course.to - course.from)) * markerCells)} ${below}`;
+    const score = it.verdict?.signals[name]?.score ?? it.verdict?.score ?? 0;
+    if (score < (cells.get(cell)?.score ?? Infinity)) cells.set(cell, { at, value, device: it.device_id, below, score });
+  }
+  return [...cells.values()];
 }
 
 /** The charts, and above them who they are about. */
@@ -92,7 +100,7 @@ export function signals() {
     <h2 id="signals-title">${route.device ? html`${route.device}
       <a class="clear" href=${linkTo({ device: "" })}>Back to all devices</a>` : "All devices"}
       <span class="legend" aria-hidden="true"><i class="line"></i>mean<i class="band"></i>lowest to highest
-        ${route.device ? html`<i class="expected"></i>expected` : nothing}${mark("odd")}anomaly</span></h2>
+        ${route.device ? html`<i class="expected"></i>expected` : nothing}${mark("odd")}anomaly<i class="strip"></i>how many</span></h2>
     ${notice(problems.course)}${route.device ? deviceLine() : nothing}
     ${mine ? state.signals.map((it) => guard([mine, it, route.utc], () => figure(mine, it)))
     : problems.course ? nothing : html`<p class="empty tall">Loading the last ${route.hours} hours …</p>`}</section>`;
@@ -104,8 +112,8 @@ function figure(course, signal) {
   const id = `chart-${signal.name}`;
   return html`<figure role="figure" class="chart" aria-labelledby="${id}-name" aria-describedby="${id}-says">
     <figcaption><b id="${id}-name">${spec.label} <span class="unit">${spec.symbol}</span></b>
-      <span class="readout" data-idle=${summaryOf(course, spec)}>${summaryOf(course, spec)}</span>
-      <span class="hidden" id="${id}-says">${summaryOf(course, spec)}</span></figcaption>
+      <span class="readout" data-idle=${summaryOf(spec)}>${summaryOf(spec)}</span>
+      <span class="hidden" id="${id}-says">${summaryOf(spec)}</span></figcaption>
     <hark-chart .spec=${spec} @readout=${readout} @marker=${(/** @type {CustomEvent} */ event) => go({ device: event.detail })}></hark-chart>
     <details class="data"><summary>Figures of this chart</summary>${dataTable(spec)}</details></figure>`;
 }
@@ -117,12 +125,12 @@ function readout(event) {
   if (line) line.textContent = event.detail || line.dataset.idle || "";
 }
 
-/** One sentence for the whole chart. @param {Course} course @param {ChartSpec} spec */
-function summaryOf(course, spec) {
+/** One sentence for the whole chart. @param {ChartSpec} spec */
+function summaryOf(spec) {
   const stats = rows(spec, 1)[0];
   if (!stats) return `No reading in the last ${plural(state.route.hours, "hour")}`;
-  const n = `${course.moreAnomalies ? "the newest " : ""}${plural(spec.markers.length, "anomaly", "anomalies")}`;
-  return `Mean ${decimal(stats.mean)}, from ${decimal(stats.min)} to ${decimal(stats.max)} ${spec.symbol}, ${n}`;
+  return `Mean ${decimal(stats.mean)}, from ${decimal(stats.min)} to ${decimal(stats.max)} ${spec.symbol}; ${
+    plural(stats.odd, "flagged reading")} in all`;
 }
 
 /** The chart's points drawn together into few rows. @param {ChartSpec} spec @param {number} most */
@@ -134,10 +142,9 @@ function rows(spec, most) {
     const means = at(spec.means);
     if (means.length === 0) continue;
     const from = (spec.xs[start] ?? 0) * 1000;
-    const to = ((spec.xs[Math.min(start + each, spec.xs.length) - 1] ?? 0) + spec.width) * 1000;
     made.push({
       from, min: Math.min(...at(spec.mins)), max: Math.max(...at(spec.maxs)), mean: means.reduce((sum, it) => sum + it, 0) / means.length,
-      odd: spec.markers.filter((it) => it.at >= from && it.at < to).length,
+      odd: spec.counts.slice(start, start + each).reduce((sum, it) => sum + it, 0),
     });
   }
   return made;
@@ -146,7 +153,7 @@ function rows(spec, most) {
 /** @param {ChartSpec} spec */
 const dataTable = (spec) => html`<table><caption class="hidden">${spec.label} in ${spec.symbol}, over time</caption>
   <thead><tr><th scope="col">From</th><th scope="col" class="n">Lowest</th><th scope="col" class="n">Mean</th>
-    <th scope="col" class="n">Highest</th><th scope="col" class="n">Anomalies</th></tr></thead>
+    <th scope="col" class="n">Highest</th><th scope="col" class="n">Flagged</th></tr></thead>
   <tbody>${rows(spec, tableRows).map((it) => html`<tr><td>${moment(it.from, spec.utc)}</td><td class="n">${decimal(it.min)}</td>
     <td class="n">${decimal(it.mean)}</td><td class="n">${decimal(it.max)}</td><td class="n">${count(it.odd)}</td></tr>`)}</tbody></table>`;
 

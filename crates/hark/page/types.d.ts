@@ -38,8 +38,7 @@ export interface BucketSignal { count: number; min: number; max: number; mean: n
 export interface Bucket { start: string; readings: number; anomalies: number; signals: Record<string, BucketSignal | null | undefined> }
 export interface Buckets { width_seconds: number; buckets: Bucket[] }
 export interface Course {
-  device: string; from: number; to: number; width: number; buckets: Bucket[]; anomalies: Reading[]; moreAnomalies: boolean;
-  raw: Reading[]; ranges: Device["ranges"] | null;
+  device: string; from: number; to: number; width: number; buckets: Bucket[]; anomalies: Reading[]; raw: Reading[]; ranges: Device["ranges"] | null;
 }
 export interface Labelled {
   precision: number | null; recall: number | null; f1: number | null; roc_auc: number | null; average_precision: number | null;
@@ -67,5 +66,5 @@ export interface ChartSpec {
   key: string; label: string; symbol: string; from: number; to: number; width: number; utc: boolean; xs: number[];
   mins: (number | null)[]; maxs: (number | null)[]; means: (number | null)[]; counts: number[];
   lows: (number | null)[] | null; highs: (number | null)[] | null;
-  markers: { at: number; value: number; device: string; below: boolean; text: string }[];
+  markers: { at: number; value: number; device: string; below: boolean; score: number }[];
 }
