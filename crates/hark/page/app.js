@@ -59,7 +59,8 @@ onChange(() => {
   }
   const quality = document.getElementById("quality");
   const demo = document.getElementById("demo");
-  if (observed || !quality || !demo) return;
+  // Before the parts above have their height, everything is near.
+  if (observed || !quality || !demo || !state.course || !state.table) return;
   observed = true;
   near.observe(quality);
   near.observe(demo);

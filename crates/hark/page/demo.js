@@ -89,8 +89,8 @@ function answer(it) {
       ${mark(it.is_anomaly ? "odd" : "fine")}<span><b>${it.is_anomaly ? "Anomaly" : "Fine"}</b> score ${score(it.anomaly_score)},
       ${it.is_anomaly ? "below" : "not below"} the threshold 0</span></p>
     ${it.reasons.length > 0 ? html`<ul class="reasons">${it.reasons.map((reason) => html`<li>${title(reason.text)}</li>`)}</ul>` : nothing}
-    <table class="list"><thead><tr><th scope="col">Signal</th><th scope="col" class="n">Value</th><th scope="col" class="n">Expected</th>
-      <th scope="col" class="n">Score</th><th scope="col">Verdict</th></tr></thead><tbody>${state.signals.map((signal) => line(it, signal))}</tbody></table>
+    <div class="wide" tabindex="0" role="group" aria-label="The verdict, signal by signal"><table class="list"><thead><tr><th scope="col">Signal</th><th scope="col" class="n">Value</th><th scope="col" class="n">Expected</th>
+      <th scope="col" class="n">Score</th><th scope="col">Verdict</th></tr></thead><tbody>${state.signals.map((signal) => line(it, signal))}</tbody></table></div>
     <p class="on">Judged by ${it.model_version} ${it.device_known ? `with the device's own history of ${count(it.history)} readings`
       : "with the fleet's history: this device is not known"}.</p>`;
 }

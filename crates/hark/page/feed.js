@@ -178,7 +178,7 @@ async function tick() {
   ticks += 1;
   const wasGone = state.gone;
   await loadSummary();
-  if (state.gone) return;
+  if (state.gone || !state.route.auto) return;
   if (wasGone) return refresh();
   const fleet = state.summary?.devices.total ?? 0;
   const period = Math.min(60_000, Math.max(pollEvery, (state.course?.width ?? 0) * 500));
@@ -203,7 +203,7 @@ export function follow(on) {
   clearTimeout(reopening);
   stream?.close();
   stream = null;
-  if (!on) return update();
+  if (!on) return rest();
   const again = async () => {
     await tick();
     // Another call may have stopped or restarted the round while this one waited.
@@ -212,6 +212,17 @@ export function follow(on) {
   let mine = setTimeout(again, state.loads === 0 ? pollEvery : 0);
   timer = mine;
   listen();
+}
+
+/** Gives up what is under way, except for a part that has nothing of what was chosen to show yet. */
+function rest() {
+  const { course, route } = state;
+  const shown = {
+    summary: state.summary, devices: state.devices, table: state.table,
+    course: course?.device === route.device && course.to - course.from === route.hours * 3600_000,
+  };
+  for (const [part, isShown] of Object.entries(shown)) if (isShown) running.get(part)?.abort();
+  update();
 }
 
 function listen() {

@@ -22,6 +22,9 @@ function freshness() {
     : { name: "live", shape: mark("fine"), text: `live · ${span(age)} ago` };
 }
 
+const logo = html`<svg viewBox="0 0 32 32" width="28" height="28" aria-hidden="true"><rect width="32" height="32" rx="8" fill="#0b5a8c"/>
+  <path d="M6 17h5l2.5-7 5 13 2.8-8 1.4 2H26" fill="none" stroke="#fff" stroke-width="2.4" stroke-linecap="round" stroke-linejoin="round"/></svg>`;
+
 /** The bar at the top: freshness and everything that changes what is shown. */
 export function topBar() {
   const { route } = state;
@@ -29,7 +32,7 @@ export function topBar() {
   return html`<header class="bar">
     <a class="skip" href="#main" @click=${skip}>Skip to the fleet</a>
     <a class="logo" href=${linkTo({ device: "", state: "", building: "", floor: "", type: "", q: "", odd: false })}>
-      <img src="/icon.svg" alt="" width="28" height="28">Hark</a>
+      ${logo}Hark</a>
     <span id="freshness" class="chip ${fresh.name}" data-loads=${state.loads}
       title=${state.heardAt ? `newest reading received ${iso(state.heardAt)}` : nothing}>${fresh.shape}${fresh.text}</span>
     <div class="controls">

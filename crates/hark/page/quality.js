@@ -121,7 +121,7 @@ function spread(metrics) {
   if (keys.length === 0) return nothing;
   const line = (/** @type {string} */ name, /** @type {Measured | undefined} */ it) => html`<tr><th scope="row">${name}</th>
     <td class="n">${percent(it?.flag_rate)}</td>${keys.map((key) => html`<td class="n">${score(it?.score_quantiles?.[key])}</td>`)}</tr>`;
-  return html`<div class="wide"><table class="list"><caption>Score quantiles; below 0 is anomalous</caption>
+  return html`<div class="wide" tabindex="0" role="group" aria-label="Score quantiles"><table class="list"><caption>Score quantiles; below 0 is anomalous</caption>
     <thead><tr><td></td><th scope="col" class="n">Flagged</th>${keys.map((key) => html`<th scope="col" class="n">${percent(Number(key))}</th>`)}</tr></thead>
     <tbody>${line("Combined", metrics)}${state.signals.map((it) => line(title(it.name), metrics.signals[it.name]))}</tbody></table></div>`;
 }
