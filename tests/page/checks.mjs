@@ -226,9 +226,12 @@ export const checks = [
   })],
 
   ["times are shown in UTC or local, themes are kept", (world) => onPage(world, async (page) => {
-    await page.locator("#zone").click();
-    await until("UTC", () => page.locator("#zone").innerText(), (it) => it === "UTC");
+    await page.locator("#zone").selectOption("utc");
+    await until("UTC", () => page.locator("#readings-title .sub").innerText(), (it) => it.endsWith("UTC"));
     assert.match(page.url(), /zone=utc/);
+    const shown = page.locator("#readings tbody time").first();
+    const [text, iso] = [await shown.innerText(), await shown.getAttribute("datetime")];
+    assert.ok(iso?.includes(text.split(" ").at(-1) ?? "never"), `${text} is ${iso} in UTC`);
     await page.locator("#theme").selectOption("dark");
     await page.reload();
     await page.locator("hark-chart canvas").first().waitFor();

@@ -3,6 +3,7 @@
 import { HarkChart } from "./chart.js";
 import { routeChanged, start } from "./feed.js";
 import { devices, groups } from "./fleet.js";
+import { notice } from "./format.js";
 import { anomalies, banners, fleetLine, tiles, topBar } from "./overview.js";
 import { readings } from "./readings.js";
 import { signals } from "./signals.js";
@@ -24,18 +25,31 @@ const near = new IntersectionObserver((entries) => {
   }
 }, { rootMargin: "200px" });
 
+/** A part that cannot be drawn says so in its place and leaves the others alone. @param {() => unknown} draw */
+function safely(draw) {
+  try {
+    return draw();
+  } catch (error) {
+    console.error(error);
+    return notice({
+      title: "This part cannot be shown", status: 0, detail: String(error),
+      hint: "the server may be of another version than this page: load the page again",
+    });
+  }
+}
+
 function page() {
   const { summary, gone, route, announcement } = state;
   const empty = summary?.newest_received_at === null;
-  return html`${topBar()}
+  return html`${safely(topBar)}
     <main id="main" tabindex="-1" class=${gone ? "frozen" : ""} aria-label="The fleet">
-      ${banners()}
-      ${empty ? nothing : html`<div class="glance">${fleetLine()}${tiles()}</div>
-      <div class="grid wide-left">${signals()}${anomalies()}</div>
-      <div class="grid wide-left">${devices()}${groups()}</div>
-      <div class="grid even" id="quality">${parts.quality?.() ?? nothing}</div>
-      ${readings()}
-      <div id="demo">${parts.demo?.() ?? nothing}</div>`}
+      ${safely(banners)}
+      ${empty ? nothing : html`<div class="glance">${safely(fleetLine)}${safely(tiles)}</div>
+      <div class="grid wide-left">${safely(signals)}${safely(anomalies)}</div>
+      <div class="grid wide-left">${safely(devices)}${safely(groups)}</div>
+      <div class="grid even" id="quality">${parts.quality ? safely(parts.quality) : nothing}</div>
+      ${safely(readings)}
+      <div id="demo">${parts.demo ? safely(parts.demo) : nothing}</div>`}
     </main>
     <footer><span>Hark ${summary?.model ? `· model ${summary.model.version}` : ""}</span>
       <span><a href="/docs">API</a> · <a href="/openapi.json">OpenAPI</a> · <a href="/api/v1/readings?limit=1000">Readings as JSON</a></span></footer>

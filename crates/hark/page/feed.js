@@ -71,8 +71,13 @@ async function loadSummary() {
   if (isAway(state.problems.summary) && !state.gone) update({ gone: true, goneSince: serverNow() });
 }
 
+const inOrder = new Intl.Collator(undefined, { numeric: true });
+
+/** The devices, ordered by id once, so that drawing them needs no sorting by text. */
 const loadDevices = () => load("devices", async (signal) => {
-  update({ devices: (await ask("/api/v1/devices", { signal })).devices });
+  /** @type {Device[]} */
+  const devices = (await ask("/api/v1/devices", { signal })).devices;
+  update({ devices: devices.sort((a, b) => inOrder.compare(a.device_id, b.device_id)) });
 });
 
 /** The live model's measured quality: asked again only when another model went live. */
@@ -158,9 +163,11 @@ export const newest = () => loadTable([]);
 /** Loads all parts once. */
 export async function refresh() {
   update({ fresh: [], held: {} });
+  const devices = loadDevices();
+  // The course and the table ask for times by the server's clock, which the summary tells.
   await loadSummary();
-  if (state.gone) return;
-  await Promise.all([loadDevices(), loadMetrics(), loadCourse(), loadTable(state.table?.cursors ?? [])]);
+  if (!state.gone) await Promise.all([loadMetrics(), loadCourse(), loadTable(state.table?.cursors ?? [])]);
+  await devices;
 }
 
 /** Loads what a change of the address asks for. @param {import("./types.d.ts").Route} before */
@@ -287,11 +294,11 @@ const named = (signals) => signals.map((it) => it.name).join(", ");
 
 /** Starts: the signals, everything once, then live unless the address says otherwise. */
 export async function start() {
-  await load("signals", async (signal) => {
+  const signals = load("signals", async (signal) => {
     const { signals } = await ask("/api/v1/signals", { signal });
     update({ signals, announcement: `Hark watches ${count(signals.length)} signals: ${named(signals)}` });
   });
-  await refresh();
+  await Promise.all([signals, refresh()]);
   if (state.signals.length === 0) setTimeout(start, pollEvery);
   else if (state.route.auto) follow(true);
 }

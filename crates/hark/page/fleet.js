@@ -8,7 +8,7 @@ import { html, live, nothing, repeat } from "./vendor/lit.js";
 const perPage = 12;
 const rank = { odd: 0, silent: 1, fine: 2 };
 
-/** Those that the filters leave, what needs attention first. */
+/** Those that the filters leave, what needs attention first; among equals the order of the ids stays. */
 function listed() {
   const { route, devices } = state;
   const wanted = route.q.toLowerCase();
@@ -16,7 +16,7 @@ function listed() {
     && (!route.building || it.location?.building === route.building) && (!route.floor || it.location?.floor === route.floor)
     && (!route.type || it.device_type === route.type) && (!wanted || it.device_id.toLowerCase().includes(wanted));
   return (devices ?? []).filter(fits)
-    .sort((a, b) => rank[a.state] - rank[b.state] || a.device_id.localeCompare(b.device_id, undefined, { numeric: true }));
+    .sort((a, b) => rank[a.state] - rank[b.state]);
 }
 
 /** The list of devices. */
@@ -27,14 +27,15 @@ export function devices() {
   const page = Math.min(route.page, pages);
   const shown = all.slice((page - 1) * perPage, page * perPage);
   return html`<section class="card" id="devices" aria-labelledby="devices-title">
-    <h2 id="devices-title">Devices <span class="sub">${all.length === summary?.devices.total
-      ? "what needs attention first" : `${plural(all.length, "device")} of ${count(summary?.devices.total)}`}</span></h2>
+    <h2 id="devices-title">Devices <span class="sub">${!summary || all.length === summary.devices.total
+      ? "what needs attention first" : `${plural(all.length, "device")} of ${count(summary.devices.total)}`}</span></h2>
     ${notice(problems.devices)}
     <div class="filters"><label class="field grow"><span class="hidden">Find a device by its id</span><input id="find" type="search"
       placeholder="Find a device" maxlength="256" autocomplete="off" .value=${live(route.q)}
       @input=${(/** @type {Event} */ event) => go({ q: /** @type {HTMLInputElement} */ (event.currentTarget).value, page: 1 }, true)}></label>
       ${chips()}</div>
-    ${shown.length === 0 ? html`<p class="empty">${state.devices?.length ? "No device fits these filters." : "No device has been heard of yet."}</p>`
+    ${shown.length === 0 ? html`<p class="empty">${!state.devices ? "Loading …"
+      : state.devices.length > 0 ? "No device fits these filters." : "No device has been heard of yet."}</p>`
     : html`<div class="wide"><table class="list cards"><thead><tr><th scope="col">State</th><th scope="col">Device</th>
       ${state.signals.map((it) => html`<th scope="col" class="n">${title(it.name)}<small> ${it.symbol}</small></th>`)}
       <th scope="col" class="n">Heard</th></tr></thead><tbody>${repeat(shown, (it) => it.device_id, row)}</tbody></table></div>

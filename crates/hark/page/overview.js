@@ -44,8 +44,9 @@ export function topBar() {
       <button type="button" id="auto" role="switch" class="switch" aria-checked=${route.auto}
         @click=${() => go({ auto: !route.auto })}><i aria-hidden="true"></i>Live</button>
       <button type="button" id="refresh" title="Load everything once, now" @click=${() => void refresh()}>Refresh</button>
-      <button type="button" id="zone" aria-pressed=${route.utc} title="Times are shown in ${zone(route.utc)}"
-        @click=${() => go({ utc: !route.utc })}>${route.utc ? "UTC" : "Local time"}</button>
+      <label class="field"><span>Times</span><select id="zone" title="Times are shown in ${zone(route.utc)}" .value=${live(route.utc ? "utc" : "local")}
+        @change=${(/** @type {Event} */ event) => go({ utc: chosen(event) === "utc" })}>
+        <option value="local" ?selected=${!route.utc}>Local</option><option value="utc" ?selected=${route.utc}>UTC</option></select></label>
       <label class="field"><span>Theme</span><select id="theme" .value=${live(state.theme)}
         @change=${(/** @type {Event} */ event) => chooseTheme(/** @type {"" | "light" | "dark"} */ (chosen(event)))}>
         <option value="">System</option><option value="light">Light</option><option value="dark">Dark</option></select></label>
@@ -93,10 +94,14 @@ const learning = ({ have, need }) => html`<div class="banner quiet">${mark("unju
     trained by itself once there are enough; <code>hark train</code> trains one now.
     <progress max=${need} value=${Math.min(have, need)} aria-label="readings collected for the first model"></progress></div></div>`;
 
+/** Fixed when first shown: text that changes cannot be selected. */
+let exampleAt = "";
+
 function firstSteps() {
+  exampleAt ||= new Date(serverNow()).toISOString();
   const signals = state.signals.map((it, index) => `"${it.name}": ${index === 0 ? 21.5 : 1.2}`).join(", ");
   const curl = `curl -sS ${location.origin}/api/v1/readings -H 'content-type: application/json' \\\n`
-    + `  -d '{"device_id": "pump-1", "timestamp": "${new Date(serverNow()).toISOString()}", ${signals}}'`;
+    + `  -d '{"device_id": "pump-1", "timestamp": "${exampleAt}", ${signals}}'`;
   return html`<section class="card first" aria-labelledby="first-title"><h2 id="first-title">No readings yet</h2>
     <p>Hark waits for its first device. Send one reading from any machine that reaches this one:</p>${command(curl)}
     <p>or let a simulated fleet run beside it:</p>${command("hark simulate")}
@@ -218,7 +223,8 @@ const anomaly = (it, often) => html`<li data-anomaly=${it.device_id}><a href=${l
 
 function allWell() {
   const { summary, route, checkedAt } = state;
-  if (!summary || summary.newest_received_at === null) return html`<p class="empty">Nothing to judge yet.</p>`;
+  if (!summary) return html`<p class="empty">Loading …</p>`;
+  if (summary.newest_received_at === null) return html`<p class="empty">Nothing to judge yet.</p>`;
   if (!summary.model) return html`<p class="empty">No model judges yet, so nothing can be called odd.</p>`;
   return html`<p class="empty well">${mark("fine")}<span><strong>Nothing is wrong.</strong> No anomaly
     ${route.device ? html`on ${route.device}` : "on any device"} in the last ${plural(route.hours, "hour")}.
