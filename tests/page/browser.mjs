@@ -21,7 +21,7 @@ export async function open(browser, origin, { width = 1366, height = 768, scheme
   const context = await browser.newContext({ viewport: { width, height }, colorScheme: scheme, locale: "en-GB" });
   const page = await context.newPage();
   page.setDefaultTimeout(20_000);
-  /** @type {{ errors: string[], foreign: string[], violations: string[], files: { path: string, bytes: Promise<number> }[] }} */
+  /** @type {{ errors: string[], foreign: string[], violations: string[], files: string[] }} */
   const record = { errors: [], foreign: [], violations: [], files: [] };
   page.on("console", (message) => {
     if (message.type() !== "error") return;
@@ -34,7 +34,7 @@ export async function open(browser, origin, { width = 1366, height = 768, scheme
   });
   page.on("response", (response) => {
     const { pathname } = new URL(response.url());
-    if (!pathname.startsWith("/api/")) record.files.push({ path: pathname, bytes: response.body().then((body) => body.length) });
+    if (!pathname.startsWith("/api/")) record.files.push(pathname);
   });
   await page.exposeFunction("reportViolation", (/** @type {string} */ text) => record.violations.push(text));
   await page.addInitScript(() => {

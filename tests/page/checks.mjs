@@ -97,6 +97,10 @@ export const checks = [
     const last = await chart.getAttribute("aria-valuetext");
     await page.keyboard.press("ArrowLeft");
     await until("another point", () => chart.getAttribute("aria-valuetext"), (it) => it !== last && /\d/.test(it ?? ""));
+    assert.equal(await page.locator(".readout").first().innerText(), await chart.getAttribute("aria-valuetext"));
+    await page.locator("#refresh").click();
+    await page.keyboard.press("Tab");
+    await until("the sentence again", () => page.locator(".readout").first().innerText(), (it) => it.startsWith("Mean"));
   }, {}, "#auto=off")],
 
   ["another range asks for and shows other figures", (world) => onPage(world, async (page) => {
@@ -241,10 +245,10 @@ export const checks = [
 
   ["the first load is at most 15 files and 120 kB compressed", (world) => onPage(world, async (page, record) => {
     await page.waitForLoadState("load");
-    const bodies = await Promise.all(record.files.map(async (/** @type {{ path: string }} */ it) =>
-      gzipSync(new Uint8Array(await (await fetch(world.origin + it.path)).arrayBuffer())).length));
+    const bodies = await Promise.all(record.files.map(async (/** @type {string} */ path) =>
+      gzipSync(new Uint8Array(await (await fetch(world.origin + path)).arrayBuffer())).length));
     const weight = bodies.reduce((sum, it) => sum + it, 0);
-    assert.ok(record.files.length <= 15, `${record.files.length} files: ${record.files.map((/** @type {any} */ it) => it.path).join(" ")}`);
+    assert.ok(record.files.length <= 15, `${record.files.length} files: ${record.files.join(" ")}`);
     assert.ok(weight <= 120_000, `${weight} bytes`);
     assert.ok(weight > 0);
   })],

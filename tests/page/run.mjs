@@ -39,9 +39,13 @@ async function photograph(browser, folder) {
   }
 }
 
+const chosen = checks.filter(([name]) => name.includes(values.only ?? ""));
+if (chosen.length === 0) {
+  console.error(`no check has a name with "${values.only}" in it`);
+  process.exit(2);
+}
 const browser = await launch();
 let failed = 0;
-const chosen = checks.filter(([name]) => name.includes(values.only ?? ""));
 for (const [name, check] of chosen) {
   const start = performance.now();
   try {

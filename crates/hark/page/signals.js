@@ -112,13 +112,13 @@ function figure(course, signal) {
   const id = `chart-${signal.name}`;
   return html`<figure role="figure" class="chart" aria-labelledby="${id}-name" aria-describedby="${id}-says">
     <figcaption><b id="${id}-name">${spec.label} <span class="unit">${spec.symbol}</span></b>
-      <span class="readout" data-idle=${summaryOf(spec)}>${summaryOf(spec)}</span>
+      <span class="readout" data-idle=${summaryOf(spec)}></span>
       <span class="hidden" id="${id}-says">${summaryOf(spec)}</span></figcaption>
     <hark-chart .spec=${spec} @readout=${readout} @marker=${(/** @type {CustomEvent} */ event) => go({ device: event.detail })}></hark-chart>
     <details class="data"><summary>Figures of this chart</summary>${dataTable(spec)}</details></figure>`;
 }
 
-/** Shows what lies under the cursor; the summary when nothing does. @param {CustomEvent} event */
+/** Shows what lies under the cursor; the summary when nothing does. Only this writes into that line. @param {CustomEvent} event */
 function readout(event) {
   const chart = /** @type {Element} */ (event.currentTarget);
   const line = /** @type {HTMLElement | null} */ (chart.parentElement?.querySelector(".readout"));
