@@ -33,7 +33,12 @@ function limitsOf(signal) {
 }
 
 const valueOf = (/** @type {Signal} */ it) => form.values[it.name] ?? limitsOf(it).start;
-const deviceOf = () => form.device ?? (state.route.device || state.devices?.[0]?.device_id || "try-1");
+
+/** The chosen device, else one with a history to judge by. */
+function deviceOf() {
+  const known = state.devices?.reduce((most, it) => (it.history > most.history ? it : most), /** @type {import("./types.d.ts").Device} */ (state.devices[0]));
+  return form.device ?? (state.route.device || known?.device_id || "try-1");
+}
 
 export function demo() {
   return html`<section class="card demo" aria-labelledby="demo-title"><h2 id="demo-title">Try a reading
