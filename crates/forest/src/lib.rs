@@ -21,14 +21,17 @@
 //! The crate does no input or output, reads no clock and keeps no global state: the seed is a parameter, and the same seed gives
 //! the same bytes on any number of threads.
 
+mod batch;
 mod fit;
 mod forest;
 mod format;
 mod grow;
+mod lanes;
 mod matrix;
 mod params;
 mod path;
 mod random;
+mod ranks;
 mod score;
 mod tree;
 

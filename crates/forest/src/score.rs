@@ -1,11 +1,9 @@
 //! Scoring: one row, or a table over threads.
 
 use crate::forest::{Forest, WidthError};
+use crate::lanes::{BLOCK, LANES, Lanes};
 use crate::matrix::{Matrix, narrow};
 use crate::tree::Tree;
-
-/// Rows a thread takes at a time.
-const BLOCK: usize = 4096;
 
 /// Columns of a row that need no heap.
 const SHORT: usize = 32;
@@ -63,6 +61,32 @@ impl Forest {
     }
 
     fn score_part(&self, values: &[f64], scores: &mut [f64]) {
+        let lanes = if scores.len() < LANES { None } else { self.batch() };
+        let Some(batch) = lanes else {
+            return self.score_rows(values, scores);
+        };
+        let mut lanes = Lanes::new(batch);
+        let mut block = vec![[0.0_f32; BLOCK]; self.columns()];
+        let blocks = values.chunks(BLOCK * self.columns()).zip(scores.chunks_mut(BLOCK));
+        for (values, scores) in blocks {
+            for (lane, row) in values.chunks_exact(self.columns()).enumerate() {
+                for (column, value) in block.iter_mut().zip(row) {
+                    column[lane] = narrow(*value);
+                }
+            }
+            let sums = lanes.sum(&block);
+            for (score, sum) in scores.iter_mut().zip(sums) {
+                *score = self.scale.score(sum);
+            }
+            for (score, row) in scores.iter_mut().zip(values.chunks_exact(self.columns())) {
+                if row.iter().any(|value| value.is_nan()) {
+                    self.score_rows(row, std::slice::from_mut(score));
+                }
+            }
+        }
+    }
+
+    fn score_rows(&self, values: &[f64], scores: &mut [f64]) {
         for (row, score) in values.chunks_exact(self.columns()).zip(scores) {
             *score = self.with_narrow(row, |narrowed| self.scale.score(self.units_of(narrowed)));
         }
