@@ -5,12 +5,15 @@ use std::sync::OnceLock;
 use crate::batch::Batch;
 use crate::path::Scale;
 use crate::tree::Tree;
+use crate::walk::Walk;
 
 /// A fitted isolation forest.
 #[derive(Debug, Clone)]
 pub struct Forest {
     pub(crate) trees: Vec<Tree>,
     pub(crate) scale: Scale,
+    /// The layout for one row, unless there are hyperplanes.
+    pub(crate) walk: Option<Walk>,
     columns: usize,
     subsample: u32,
     offset: f64,
@@ -36,6 +39,7 @@ impl Forest {
     ) -> Self {
         Self {
             scale: Scale::new(trees.len(), subsample),
+            walk: Walk::new(&trees),
             trees,
             columns,
             subsample,

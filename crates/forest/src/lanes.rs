@@ -7,10 +7,10 @@ use crate::batch::{Batch, Program, TREES_A_SUM};
 use crate::ranks::Column;
 
 /// Rows that one pass over a tree's program serves.
-pub(crate) const LANES: usize = 64;
+pub(crate) const LANES: usize = 128;
 
 /// Rows that share one pass over all trees.
-pub(crate) const BLOCK: usize = 4 * LANES;
+pub(crate) const BLOCK: usize = 2 * LANES;
 
 /// One byte for each row of a pass.
 type Bytes = [u8; LANES];

@@ -34,6 +34,7 @@ mod random;
 mod ranks;
 mod score;
 mod tree;
+mod walk;
 
 pub use fit::FitError;
 pub use forest::{Forest, WidthError};

@@ -69,7 +69,7 @@ impl Column {
             let probes = &self.thresholds[half - 1..];
             for (below, value) in below.iter_mut().zip(values) {
                 let is_below = probes[*below as usize] < *value;
-                *below += u32::from(is_below).wrapping_neg() & half as u32;
+                *below += std::hint::select_unpredictable(is_below, half as u32, 0);
             }
             half /= 2;
         }
