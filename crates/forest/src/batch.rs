@@ -60,8 +60,15 @@ impl Batch {
             return None;
         }
         let groups = group(trees, columns);
-        let columns = (0..columns).map(|column| Column::new(groups.iter().map(|it| it.thresholds[column].as_slice()))).collect();
-        let groups = groups.iter().map(|it| it.trees.iter().map(|tree| Program::new(tree, &it.thresholds)).collect());
+        let columns = (0..columns)
+            .map(|column| Column::new(groups.iter().map(|it| it.thresholds[column].as_slice())))
+            .collect();
+        let groups = groups.iter().map(|it| {
+            it.trees
+                .iter()
+                .map(|tree| Program::new(tree, &it.thresholds))
+                .collect()
+        });
         Some(Self {
             columns,
             groups: groups.collect(),
@@ -138,8 +145,13 @@ impl Program {
         };
         let inner = |&(index, node): &(usize, &Node)| !node.is_leaf(index);
         let is_leaf = |index: u16| tree.nodes[usize::from(index)].is_leaf(usize::from(index));
-        let (cherries, others): (Vec<_>, Vec<_>) =
-            tree.nodes.iter().enumerate().rev().filter(inner).partition(|(_, node)| is_leaf(node.left) && is_leaf(node.left + 1));
+        let (cherries, others): (Vec<_>, Vec<_>) = tree
+            .nodes
+            .iter()
+            .enumerate()
+            .rev()
+            .filter(inner)
+            .partition(|(_, node)| is_leaf(node.left) && is_leaf(node.left + 1));
         let mut steps = Vec::with_capacity(others.len());
         for (order, (index, _)) in cherries.iter().chain(&others).enumerate() {
             slots[*index] = (BYTE + order) as u16;

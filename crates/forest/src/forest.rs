@@ -49,7 +49,9 @@ impl Forest {
     }
 
     pub(crate) fn batch(&self) -> Option<&Batch> {
-        self.batch.get_or_init(|| Batch::new(&self.trees, self.columns)).as_ref()
+        self.batch
+            .get_or_init(|| Batch::new(&self.trees, self.columns))
+            .as_ref()
     }
 
     /// Number of columns a row must have.

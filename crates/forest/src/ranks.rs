@@ -90,7 +90,11 @@ fn grid(thresholds: &[f32]) -> (f32, f32) {
     };
     let range = high - low;
     let scale = CELLS as f32 / range;
-    if range.is_finite() && scale.is_normal() { (*low, scale) } else { (0.0, 0.0) }
+    if range.is_finite() && scale.is_normal() {
+        (*low, scale)
+    } else {
+        (0.0, 0.0)
+    }
 }
 
 /// For each number of thresholds below a value, its rank in each group.

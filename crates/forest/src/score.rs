@@ -59,13 +59,19 @@ impl Forest {
     }
 
     fn score_part(&self, values: &[f64], scores: &mut [f64]) {
-        let lanes = if scores.len() < LANES { None } else { self.batch() };
+        let lanes = if scores.len() < LANES {
+            None
+        } else {
+            self.batch()
+        };
         let Some(batch) = lanes else {
             return self.score_rows(values, scores);
         };
         let mut lanes = Lanes::new(batch);
         let mut block = vec![[0.0_f32; BLOCK]; self.columns()];
-        let blocks = values.chunks(BLOCK * self.columns()).zip(scores.chunks_mut(BLOCK));
+        let blocks = values
+            .chunks(BLOCK * self.columns())
+            .zip(scores.chunks_mut(BLOCK));
         for (values, scores) in blocks {
             for (lane, row) in values.chunks_exact(self.columns()).enumerate() {
                 for (column, value) in block.iter_mut().zip(row) {
@@ -107,7 +113,11 @@ impl Forest {
     fn walk_if_whole(&self, row: &[f32], fast: impl FnOnce(&Walk) -> u64) -> u64 {
         match &self.walk {
             Some(walk) if !row.iter().any(|value| value.is_nan()) => fast(walk),
-            _ => self.trees.iter().map(|tree| u64::from(descend(tree, row, 0))).sum(),
+            _ => self
+                .trees
+                .iter()
+                .map(|tree| u64::from(descend(tree, row, 0)))
+                .sum(),
         }
     }
 }
