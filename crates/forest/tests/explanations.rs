@@ -5,6 +5,8 @@
     reason = "everything in this file is a test or helps one"
 )]
 
+use std::sync::LazyLock;
+
 use forest::{Forest, Matrix, Params, RangeError};
 use proptest::prelude::*;
 
@@ -174,7 +176,8 @@ proptest! {
         threshold in 0.4..0.6_f64,
         part in 0.0..1.0_f64,
     ) {
-        let forest = fit(&cluster(400), 0);
+        static FOREST: LazyLock<Forest> = LazyLock::new(|| fit(&cluster(400), 0));
+        let forest = &*FOREST;
         let score_at = |value: f64| {
             let mut row = row.clone();
             row[column] = value;

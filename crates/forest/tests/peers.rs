@@ -2,7 +2,11 @@
 //! `bench/requirements.txt`; without it these tests say that they were skipped.
 
 #![cfg(feature = "onnx")]
-#![expect(clippy::unwrap_used, clippy::print_stderr, reason = "everything in this file is a test or helps one")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "everything in this file is a test or helps one"
+)]
 
 use std::path::Path;
 use std::process::Command;
@@ -15,15 +19,31 @@ fn run_python(script: &str, arguments: &[&Path]) -> Option<String> {
         eprintln!("SKIPPED: HARK_PYTHON is not set, so nothing was compared with {script}");
         return None;
     };
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/python").join(script);
-    let output = Command::new(python).arg("-B").arg(script).args(arguments).output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let script = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/python")
+        .join(script);
+    let output = Command::new(python)
+        .arg("-B")
+        .arg(script)
+        .args(arguments)
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     Some(String::from_utf8(output.stdout).unwrap())
 }
 
 fn numbers(path: &Path) -> Vec<f64> {
     let bytes = std::fs::read(path).unwrap();
-    bytes.as_chunks::<8>().0.iter().map(|it| f64::from_le_bytes(*it)).collect()
+    bytes
+        .as_chunks::<8>()
+        .0
+        .iter()
+        .map(|it| f64::from_le_bytes(*it))
+        .collect()
 }
 
 fn write_numbers(path: &Path, numbers: &[f64]) {
@@ -40,13 +60,27 @@ fn check_answers(forest: &Forest, case: &Path) {
     forest.score(table, 2, &mut scores).unwrap();
     let (answers, rest) = answers.as_chunks::<3>();
     assert!(rest.is_empty() && answers.len() == scores.len() && !scores.is_empty());
-    for (row, (score, [told_score, told_decision, told_label])) in scores.iter().zip(answers).enumerate() {
+    for (row, (score, [told_score, told_decision, told_label])) in
+        scores.iter().zip(answers).enumerate()
+    {
         let decision = forest.decision(*score);
-        assert!((-score - told_score).abs() < 1e-6, "{}, row {row}: {score} for {told_score}", case.display());
-        assert!((decision - told_decision).abs() < 1e-6, "{}, row {row}: {decision}", case.display());
+        assert!(
+            (-score - told_score).abs() < 1e-6,
+            "{}, row {row}: {score} for {told_score}",
+            case.display()
+        );
+        assert!(
+            (decision - told_decision).abs() < 1e-6,
+            "{}, row {row}: {decision}",
+            case.display()
+        );
         // On the line itself the sixth digit decides.
         let label = if decision < 0.0 { -1.0 } else { 1.0 };
-        assert!(label == *told_label || decision.abs() < 1e-6, "{}, row {row}: {label}", case.display());
+        assert!(
+            label == *told_label || decision.abs() < 1e-6,
+            "{}, row {row}: {label}",
+            case.display()
+        );
     }
 }
 
@@ -67,26 +101,45 @@ fn trees_of_scikit_learn_score_as_scikit_learn_says() {
         }
         n_cases += 1;
     }
-    assert_eq!(n_cases, 2 * 8 * 3 * 3 * 2);
+    assert_eq!(
+        n_cases,
+        8 * 3 * 3 * 2 + 8,
+        "tables, seeds, sizes and shares, and a model for each table"
+    );
 }
 
 #[test]
 fn onnxruntime_gives_our_scores() {
-    let values: Vec<f64> = (0..50_000).map(|i| (f64::from(i) * 0.618_033_988_749_895).fract() * f64::from(i % 7)).collect();
+    let values: Vec<f64> = (0..50_000)
+        .map(|i| (f64::from(i) * 0.618_033_988_749_895).fract() * f64::from(i % 7))
+        .collect();
     let table = Matrix::new(&values, 5).unwrap();
     let forest = Forest::fit(&Params::default().check().unwrap(), table, 2).unwrap();
     let mut scores = vec![0.0; table.rows()];
     forest.score(table, 2, &mut scores).unwrap();
-    let answers: Vec<f64> = scores.iter().flat_map(|score| [*score, forest.decision(*score)]).collect();
+    let answers: Vec<f64> = scores
+        .iter()
+        .flat_map(|score| [*score, forest.decision(*score)])
+        .collect();
     let folder = tempfile::tempdir().unwrap();
-    let [model, rows, expected] = ["ours.onnx", "rows", "scores"].map(|name| folder.path().join(name));
+    let [model, rows, expected] =
+        ["ours.onnx", "rows", "scores"].map(|name| folder.path().join(name));
     std::fs::write(&model, forest.to_onnx().unwrap()).unwrap();
     write_numbers(&rows, &values);
     write_numbers(&expected, &answers);
-    let Some(output) = run_python("run_onnx.py", &[&model, &rows, Path::new("5"), &expected]) else {
+    let Some(output) = run_python("run_onnx.py", &[&model, &rows, Path::new("5"), &expected])
+    else {
         return;
     };
-    let told: Vec<f64> = output.split_whitespace().map(|it| it.parse().unwrap()).collect();
+    let told: Vec<f64> = output
+        .split_whitespace()
+        .map(|it| it.parse().unwrap())
+        .collect();
     assert_eq!(told[0] as usize, 10_000);
-    assert!(told[1] < 1e-5 && told[2] < 1e-5, "scores differ by {}, decisions by {}", told[1], told[2]);
+    assert!(
+        told[1] < 1e-5 && told[2] < 1e-5,
+        "scores differ by {}, decisions by {}",
+        told[1],
+        told[2]
+    );
 }
