@@ -173,3 +173,102 @@ fn add_units(leaves: &Bytes, units: &[u32; 256], sums: &mut [u32; LANES]) {
         *sum += units[usize::from(*leaf)];
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Contamination, Forest, Matrix, Params};
+
+    /// Numbers without a pattern that matters: fractional parts of multiples of an irrational number.
+    fn numbers(count: usize, shape: impl Fn(f64) -> f64) -> Vec<f64> {
+        (1..=count)
+            .map(|i| shape((i as f64 * 0.618_033_988_749_895 + (i * i % 97) as f64 / 97.0).fract()))
+            .collect()
+    }
+
+    /// The table's scores by the plain walk, by the portable lanes and by the wide lanes must be the same bits.
+    #[track_caller]
+    fn check(values: &[f64], columns: usize, params: Params) {
+        let params = Params {
+            contamination: Contamination::Auto,
+            ..params
+        };
+        let table = Matrix::new(values, columns).unwrap();
+        let forest = Forest::fit(&params.check().unwrap(), table, 1).unwrap();
+        let batch = forest.batch().expect("these trees are small enough");
+        let mut portable = Lanes::with_width(batch, false);
+        let mut wide = Lanes::with_width(batch, has_wide());
+        for rows in values.chunks_exact(columns * BLOCK) {
+            let mut block = vec![[0.0; BLOCK]; columns];
+            for (lane, row) in rows.chunks_exact(columns).enumerate() {
+                for (column, value) in block.iter_mut().zip(row) {
+                    column[lane] = crate::matrix::narrow(*value);
+                }
+            }
+            let sums = portable.sum(&block);
+            assert_eq!(sums, wide.sum(&block));
+            for (row, sum) in rows.chunks_exact(columns).zip(sums) {
+                assert_eq!(forest.sum_plainly(row), sum);
+                assert_eq!(forest.units_of(row), sum);
+            }
+        }
+    }
+
+    #[test]
+    fn lanes_agree_with_the_plain_walk_on_even_values() {
+        check(&numbers(5 * 600, |it| it), 5, Params::default());
+    }
+
+    #[test]
+    fn lanes_agree_where_thresholds_crowd_in_a_corner() {
+        check(
+            &numbers(3 * 600, |it| (40.0 * it).exp2() - 1.0),
+            3,
+            Params::default(),
+        );
+        check(&numbers(3 * 600, |it| it * 1e-40), 3, Params::default());
+        check(
+            &numbers(2 * 600, |it| {
+                if it < 0.5 {
+                    it
+                } else {
+                    3e38 * (it - 0.75) * 4.0
+                }
+            }),
+            2,
+            Params::default(),
+        );
+    }
+
+    #[test]
+    fn lanes_agree_on_values_that_equal_thresholds() {
+        check(
+            &numbers(4 * 600, |it| (it * 5.0).floor()),
+            4,
+            Params::default(),
+        );
+        check(
+            &numbers(4 * 600, |it| (it * 3.0).floor() - 1.0),
+            4,
+            Params::default(),
+        );
+    }
+
+    #[test]
+    fn lanes_agree_on_one_column_and_on_many() {
+        check(&numbers(600, |it| it), 1, Params::default());
+        check(&numbers(70 * 600, |it| it), 70, Params::default());
+    }
+
+    #[test]
+    fn lanes_agree_on_stumps_and_on_trees_without_splits() {
+        let tiny = |subsample| Params {
+            subsample,
+            trees: 70,
+            ..Params::default()
+        };
+        check(&numbers(2 * 600, |it| it), 2, tiny(1));
+        check(&numbers(2 * 600, |it| it), 2, tiny(2));
+        check(&[5.0; 600], 2, tiny(256));
+    }
+}

@@ -109,6 +109,16 @@ impl Forest {
         self.walk_if_whole(&short[..row.len()], |walk| walk.sum_short(&short))
     }
 
+    /// Sum of the path lengths by the plain walk, whatever the forest is.
+    #[cfg(test)]
+    pub(crate) fn sum_plainly(&self, row: &[f64]) -> u64 {
+        let row: Vec<f32> = row.iter().copied().map(narrow).collect();
+        self.trees
+            .iter()
+            .map(|tree| u64::from(descend(tree, &row, 0)))
+            .sum()
+    }
+
     /// Rows that lack a value, and forests of hyperplanes, go through the trees one by one.
     fn walk_if_whole(&self, row: &[f32], fast: impl FnOnce(&Walk) -> u64) -> u64 {
         match &self.walk {
