@@ -1,7 +1,7 @@
 //! Measures how many readings a second the embedded warehouse stores durably, and how long the questions of a first
 //! screen take: `cargo run --release -p warehouse --example store_rate`.
 //!
-//! The file lies in a fresh folder under the working folder, so on the disk that is to be measured, and is removed.
+//! The file lies in a fresh folder under `target`, so on the disk that is to be measured, and is removed at the end.
 
 use std::error::Error;
 use std::io::Write;
@@ -56,7 +56,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
 /// Readings a second, and processor microseconds a reading.
 async fn store_rate(n_devices: usize, n_readings: usize) -> Result<(f64, f64), Box<dyn Error>> {
-    let dir = tempfile::tempdir_in(".")?;
+    let dir = fresh_dir()?;
     let warehouse = EmbeddedWarehouse::open(dir.path(), Signals::default(), &Options::default())?;
     let devices = devices(n_devices)?;
     let commits: Vec<Commit> = (0..READINGS / n_readings)
@@ -81,7 +81,7 @@ fn processor_seconds() -> f64 {
 
 /// Fifty devices, a reading each every ten seconds, one day.
 async fn questions(out: &mut impl Write) -> Result<(), Box<dyn Error>> {
-    let dir = tempfile::tempdir_in(".")?;
+    let dir = fresh_dir()?;
     let warehouse = EmbeddedWarehouse::open(dir.path(), Signals::default(), &Options::default())?;
     let devices = devices(50)?;
     let n_readings = 432_000;
@@ -133,6 +133,11 @@ async fn questions(out: &mut impl Write) -> Result<(), Box<dyn Error>> {
         writeln!(out, "{name:<32} {:>9.1} ms", times[RUNS / 2].as_secs_f64() * 1e3)?;
     }
     Ok(())
+}
+
+fn fresh_dir() -> std::io::Result<tempfile::TempDir> {
+    std::fs::create_dir_all("target")?;
+    tempfile::tempdir_in("target")
 }
 
 fn devices(n_devices: usize) -> Result<Vec<DeviceId>, Box<dyn Error>> {
