@@ -63,12 +63,9 @@ impl Batch {
         let columns = (0..columns)
             .map(|column| Column::new(groups.iter().map(|it| it.thresholds[column].as_slice())))
             .collect();
-        let groups = groups.iter().map(|it| {
-            it.trees
-                .iter()
-                .map(|tree| Program::new(tree, &it.thresholds))
-                .collect()
-        });
+        let groups = groups
+            .iter()
+            .map(|it| it.trees.iter().map(|tree| Program::new(tree, &it.thresholds)).collect());
         Some(Self {
             columns,
             groups: groups.collect(),

@@ -25,9 +25,7 @@ impl Explanation {
     #[must_use]
     pub fn main_column(&self) -> Option<usize> {
         let columns = self.contributions.iter().enumerate();
-        columns
-            .max_by(|a, b| a.1.total_cmp(b.1))
-            .map(|(column, _)| column)
+        columns.max_by(|a, b| a.1.total_cmp(b.1)).map(|(column, _)| column)
     }
 }
 
@@ -50,10 +48,7 @@ impl Forest {
         Ok(Explanation {
             score,
             baseline,
-            contributions: changes
-                .into_iter()
-                .map(|change| change * per_unit)
-                .collect(),
+            contributions: changes.into_iter().map(|change| change * per_unit).collect(),
         })
     }
 }
@@ -61,11 +56,7 @@ impl Forest {
 /// The logarithmic mean turns a difference of logarithms into the difference of the numbers: (a - b) / (ln a - ln b).
 fn logarithmic_mean(a: f64, b: f64) -> f64 {
     let ratio = (a - b) / b;
-    if ratio.abs() < 1e-9 {
-        b
-    } else {
-        (a - b) / ratio.ln_1p()
-    }
+    if ratio.abs() < 1e-9 { b } else { (a - b) / ratio.ln_1p() }
 }
 
 /// Adds, for each split on the path, the change of the expected path length to the column's sum.
@@ -88,11 +79,7 @@ fn attribute(tree: &Tree, row: &[f32], from: usize, weight: f64, changes: &mut [
             }
             return;
         }
-        let child = if value <= node.threshold {
-            left
-        } else {
-            left + 1
-        };
+        let child = if value <= node.threshold { left } else { left + 1 };
         blame(tree, node.feature, change(child), changes);
         at = child;
     }

@@ -50,10 +50,7 @@ impl<'a> Lanes<'a> {
     pub(crate) fn sum(&mut self, block: &[[f32; BLOCK]]) -> [u64; BLOCK] {
         #[cfg(target_arch = "x86_64")]
         if self.wide {
-            #[expect(
-                unsafe_code,
-                reason = "a call to code compiled for AVX2, measured in ADR 0010"
-            )]
+            #[expect(unsafe_code, reason = "a call to code compiled for AVX2, measured in ADR 0010")]
             // SAFETY: `wide` is only set where AVX2 was found at run time.
             return unsafe { self.sum_wide(block) };
         }
@@ -72,21 +69,10 @@ impl<'a> Lanes<'a> {
         let n_groups = self.batch.groups.len();
         for (column_idx, (column, values)) in self.batch.columns.iter().zip(block).enumerate() {
             let below = column.count_below(values);
-            store_ranks(
-                column,
-                &below,
-                &mut self.ranks[column_idx..],
-                n_columns,
-                n_groups,
-            );
+            store_ranks(column, &below, &mut self.ranks[column_idx..], n_columns, n_groups);
         }
         let mut sums = [0_u64; BLOCK];
-        for (group, ranks) in self
-            .batch
-            .groups
-            .iter()
-            .zip(self.ranks.chunks_exact(n_columns))
-        {
+        for (group, ranks) in self.batch.groups.iter().zip(self.ranks.chunks_exact(n_columns)) {
             for programs in group.chunks(TREES_A_SUM) {
                 let mut part = [0_u32; BLOCK];
                 for program in programs {
@@ -114,13 +100,7 @@ fn has_wide() -> bool {
 
 /// Stores, for each group, the ranks that belong to the counts.
 #[inline(always)]
-fn store_ranks(
-    column: &Column,
-    below: &[u32; BLOCK],
-    out: &mut [Ranks],
-    n_columns: usize,
-    n_groups: usize,
-) {
+fn store_ranks(column: &Column, below: &[u32; BLOCK], out: &mut [Ranks], n_columns: usize, n_groups: usize) {
     for (group_idx, out) in out.iter_mut().step_by(n_columns).enumerate() {
         for (out, below) in out.as_flattened_mut().iter_mut().zip(below) {
             *out = column.ranks[*below as usize * n_groups + group_idx];
@@ -221,20 +201,10 @@ mod tests {
 
     #[test]
     fn lanes_agree_where_thresholds_crowd_in_a_corner() {
-        check(
-            &numbers(3 * 600, |it| (40.0 * it).exp2() - 1.0),
-            3,
-            Params::default(),
-        );
+        check(&numbers(3 * 600, |it| (40.0 * it).exp2() - 1.0), 3, Params::default());
         check(&numbers(3 * 600, |it| it * 1e-40), 3, Params::default());
         check(
-            &numbers(2 * 600, |it| {
-                if it < 0.5 {
-                    it
-                } else {
-                    3e38 * (it - 0.75) * 4.0
-                }
-            }),
+            &numbers(2 * 600, |it| if it < 0.5 { it } else { 3e38 * (it - 0.75) * 4.0 }),
             2,
             Params::default(),
         );
@@ -242,16 +212,8 @@ mod tests {
 
     #[test]
     fn lanes_agree_on_values_that_equal_thresholds() {
-        check(
-            &numbers(4 * 600, |it| (it * 5.0).floor()),
-            4,
-            Params::default(),
-        );
-        check(
-            &numbers(4 * 600, |it| (it * 3.0).floor() - 1.0),
-            4,
-            Params::default(),
-        );
+        check(&numbers(4 * 600, |it| (it * 5.0).floor()), 4, Params::default());
+        check(&numbers(4 * 600, |it| (it * 3.0).floor() - 1.0), 4, Params::default());
     }
 
     #[test]

@@ -28,12 +28,7 @@ impl Forest {
     ///
     /// # Errors
     /// When the row has another width than the forest, or has no such column.
-    pub fn normal_range(
-        &self,
-        row: &[f64],
-        column: usize,
-        threshold: f64,
-    ) -> Result<Option<NormalRange>, RangeError> {
+    pub fn normal_range(&self, row: &[f64], column: usize, threshold: f64) -> Result<Option<NormalRange>, RangeError> {
         self.check_width(row.len())?;
         if column >= row.len() {
             return Err(RangeError::Column {
@@ -43,10 +38,7 @@ impl Forest {
         }
         let row: Vec<f32> = row.iter().copied().map(narrow).collect();
         let pieces = self.pieces(&row, column);
-        let is_normal: Vec<bool> = pieces
-            .iter()
-            .map(|piece| piece.score <= threshold)
-            .collect();
+        let is_normal: Vec<bool> = pieces.iter().map(|piece| piece.score <= threshold).collect();
         let Some(start) = start(&pieces, &is_normal, row[column]) else {
             return Ok(None);
         };
@@ -61,16 +53,8 @@ impl Forest {
             .unwrap_or(start);
         let after = pieces[first].after;
         Ok(Some(NormalRange {
-            low: f64::from(if after.is_finite() {
-                after.next_up()
-            } else {
-                after
-            }),
-            high: f64::from(
-                pieces
-                    .get(last + 1)
-                    .map_or(f32::INFINITY, |next| next.after),
-            ),
+            low: f64::from(if after.is_finite() { after.next_up() } else { after }),
+            high: f64::from(pieces.get(last + 1).map_or(f32::INFINITY, |next| next.after)),
         }))
     }
 
@@ -142,11 +126,7 @@ impl Sweep<'_> {
             return;
         }
         if let Some((cut, left_first)) = self.cut(node.feature, node.threshold) {
-            let (below, above) = if left_first {
-                (left, left + 1)
-            } else {
-                (left + 1, left)
-            };
+            let (below, above) = if left_first { (left, left + 1) } else { (left + 1, left) };
             if after < cut {
                 self.visit(below, after, upto.min(cut), weight);
             }

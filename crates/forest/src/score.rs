@@ -25,12 +25,7 @@ impl Forest {
     ///
     /// # Errors
     /// When the table has another width than the forest or `scores` has another length than the table.
-    pub fn score(
-        &self,
-        table: Matrix<'_>,
-        threads: usize,
-        scores: &mut [f64],
-    ) -> Result<(), ScoreError> {
+    pub fn score(&self, table: Matrix<'_>, threads: usize, scores: &mut [f64]) -> Result<(), ScoreError> {
         self.check_width(table.columns())?;
         if scores.len() != table.rows() {
             return Err(ScoreError::Length {
@@ -38,10 +33,7 @@ impl Forest {
                 scores: scores.len(),
             });
         }
-        let rows_each = table
-            .rows()
-            .div_ceil(threads.max(1))
-            .next_multiple_of(BLOCK);
+        let rows_each = table.rows().div_ceil(threads.max(1)).next_multiple_of(BLOCK);
         if rows_each >= table.rows() {
             self.score_part(table.values(), scores);
             return Ok(());
@@ -59,19 +51,13 @@ impl Forest {
     }
 
     fn score_part(&self, values: &[f64], scores: &mut [f64]) {
-        let lanes = if scores.len() < LANES {
-            None
-        } else {
-            self.batch()
-        };
+        let lanes = if scores.len() < LANES { None } else { self.batch() };
         let Some(batch) = lanes else {
             return self.score_rows(values, scores);
         };
         let mut lanes = Lanes::new(batch);
         let mut block = vec![[0.0_f32; BLOCK]; self.columns()];
-        let blocks = values
-            .chunks(BLOCK * self.columns())
-            .zip(scores.chunks_mut(BLOCK));
+        let blocks = values.chunks(BLOCK * self.columns()).zip(scores.chunks_mut(BLOCK));
         for (values, scores) in blocks {
             for (lane, row) in values.chunks_exact(self.columns()).enumerate() {
                 for (column, value) in block.iter_mut().zip(row) {
@@ -113,21 +99,14 @@ impl Forest {
     #[cfg(test)]
     pub(crate) fn sum_plainly(&self, row: &[f64]) -> u64 {
         let row: Vec<f32> = row.iter().copied().map(narrow).collect();
-        self.trees
-            .iter()
-            .map(|tree| u64::from(descend(tree, &row, 0)))
-            .sum()
+        self.trees.iter().map(|tree| u64::from(descend(tree, &row, 0))).sum()
     }
 
     /// Rows that lack a value, and forests of hyperplanes, go through the trees one by one.
     fn walk_if_whole(&self, row: &[f32], fast: impl FnOnce(&Walk) -> u64) -> u64 {
         match &self.walk {
             Some(walk) if !row.iter().any(|value| value.is_nan()) => fast(walk),
-            _ => self
-                .trees
-                .iter()
-                .map(|tree| u64::from(descend(tree, row, 0)))
-                .sum(),
+            _ => self.trees.iter().map(|tree| u64::from(descend(tree, row, 0))).sum(),
         }
     }
 }
@@ -146,11 +125,7 @@ fn descend(tree: &Tree, row: &[f32], from: usize) -> u32 {
             let (below, above) = (descend(tree, row, left), descend(tree, row, left + 1));
             return crate::tree::weighted(below, tree.counts[left], above, tree.counts[left + 1]);
         }
-        at = if value <= node.threshold {
-            left
-        } else {
-            left + 1
-        };
+        at = if value <= node.threshold { left } else { left + 1 };
     }
 }
 

@@ -47,10 +47,7 @@ impl Walk {
                 .iter()
                 .flat_map(|tree| tree.nodes.iter().enumerate().map(stop))
                 .collect(),
-            units: trees
-                .iter()
-                .flat_map(|tree| tree.units.iter().copied())
-                .collect(),
+            units: trees.iter().flat_map(|tree| tree.units.iter().copied()).collect(),
             bundles: Vec::new(),
         };
         let mut root = 0;
@@ -66,11 +63,7 @@ impl Walk {
             walk.bundles.push(Bundle {
                 roots,
                 n_trees: trees.len(),
-                depth: trees
-                    .iter()
-                    .map(|tree| tree.depth)
-                    .max()
-                    .unwrap_or_default(),
+                depth: trees.iter().map(|tree| tree.depth).max().unwrap_or_default(),
             });
         }
         Some(walk)

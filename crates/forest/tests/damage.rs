@@ -1,9 +1,6 @@
 //! The native file: golden file of version 1, and damage of every kind.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "everything in this file is a test or helps one"
-)]
+#![expect(clippy::unwrap_used, reason = "everything in this file is a test or helps one")]
 
 use forest::{Contamination, Forest, FormatError, Matrix, Params};
 
@@ -18,12 +15,7 @@ fn small() -> Forest {
         seed: 7,
         extension: 0,
     };
-    Forest::fit(
-        &params.check().unwrap(),
-        Matrix::new(&values, 3).unwrap(),
-        1,
-    )
-    .unwrap()
+    Forest::fit(&params.check().unwrap(), Matrix::new(&values, 3).unwrap(), 1).unwrap()
 }
 
 /// Positions without a generator: multiples of a large prime.
@@ -34,10 +26,7 @@ fn positions(count: usize, bound: usize) -> impl Iterator<Item = usize> {
 #[test]
 fn the_golden_file_of_version_1_still_loads() {
     let forest = Forest::from_bytes(GOLDEN).unwrap();
-    assert_eq!(
-        (forest.columns(), forest.trees(), forest.subsample()),
-        (3, 5, 32)
-    );
+    assert_eq!((forest.columns(), forest.trees(), forest.subsample()), (3, 5, 32));
     assert_eq!(forest.to_bytes(), GOLDEN);
 }
 
@@ -60,10 +49,7 @@ fn five_hundred_flipped_bits_are_all_refused() {
 fn two_hundred_truncations_are_all_refused() {
     let bytes = small().to_bytes();
     for length in positions(200, bytes.len()) {
-        assert!(
-            Forest::from_bytes(&bytes[..length]).is_err(),
-            "{length} bytes"
-        );
+        assert!(Forest::from_bytes(&bytes[..length]).is_err(), "{length} bytes");
     }
 }
 
@@ -113,8 +99,5 @@ fn a_count_that_promises_more_than_there_is_is_refused() {
     body.truncate(body.len() - 32);
     // The number of nodes of the first tree follows the head of 28 bytes.
     body[28..32].copy_from_slice(&u32::MAX.to_le_bytes());
-    assert_eq!(
-        Forest::from_bytes(&sealed(body)),
-        Err(FormatError::Truncated)
-    );
+    assert_eq!(Forest::from_bytes(&sealed(body)), Err(FormatError::Truncated));
 }

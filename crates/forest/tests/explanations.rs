@@ -1,9 +1,6 @@
 //! Explanations: contributions add up, treat columns alike and name the culprit; ranges hold what they promise.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "everything in this file is a test or helps one"
-)]
+#![expect(clippy::unwrap_used, reason = "everything in this file is a test or helps one")]
 
 use std::sync::LazyLock;
 
@@ -14,22 +11,12 @@ const COLUMNS: usize = 4;
 
 /// Rows around zero, without a generator: sums of fractional parts of multiples of irrational numbers, per column.
 fn cluster(rows: usize) -> Vec<f64> {
-    let roots = [
-        2.0_f64.sqrt(),
-        3.0_f64.sqrt(),
-        5.0_f64.sqrt(),
-        7.0_f64.sqrt(),
-    ];
+    let roots = [2.0_f64.sqrt(), 3.0_f64.sqrt(), 5.0_f64.sqrt(), 7.0_f64.sqrt()];
     let value = |row: usize, column: usize| {
         let at = (row + 1) as f64;
-        (at * roots[column]).fract()
-            + (at * at * roots[column]).fract()
-            + (at * 1.7 * roots[column]).fract()
-            - 1.5
+        (at * roots[column]).fract() + (at * at * roots[column]).fract() + (at * 1.7 * roots[column]).fract() - 1.5
     };
-    (0..rows * COLUMNS)
-        .map(|i| value(i / COLUMNS, i % COLUMNS))
-        .collect()
+    (0..rows * COLUMNS).map(|i| value(i / COLUMNS, i % COLUMNS)).collect()
 }
 
 fn fit(values: &[f64], extension: usize) -> Forest {
@@ -37,12 +24,7 @@ fn fit(values: &[f64], extension: usize) -> Forest {
         extension,
         ..Params::default()
     };
-    Forest::fit(
-        &params.check().unwrap(),
-        Matrix::new(values, COLUMNS).unwrap(),
-        1,
-    )
-    .unwrap()
+    Forest::fit(&params.check().unwrap(), Matrix::new(values, COLUMNS).unwrap(), 1).unwrap()
 }
 
 #[track_caller]
@@ -52,10 +34,7 @@ fn check_additive(forest: &Forest, row: &[f64]) {
     let distance = explanation.score - explanation.baseline;
     assert_eq!(explanation.score, forest.score_row(row).unwrap());
     // Path lengths are kept in units of 2^-20, and inner nodes round to them.
-    assert!(
-        (sum - distance).abs() < 1e-7,
-        "{sum} is not {distance} for {row:?}"
-    );
+    assert!((sum - distance).abs() < 1e-7, "{sum} is not {distance} for {row:?}");
 }
 
 #[test]
@@ -73,9 +52,7 @@ fn contributions_add_up_to_the_distance_from_the_baseline() {
 
 #[test]
 fn a_column_the_row_lacks_is_not_blamed() {
-    let explanation = fit(&cluster(1000), 0)
-        .explain(&[8.0, f64::NAN, 0.0, 0.0])
-        .unwrap();
+    let explanation = fit(&cluster(1000), 0).explain(&[8.0, f64::NAN, 0.0, 0.0]).unwrap();
     assert!(explanation.contributions[1].abs() < 1e-6, "{explanation:?}");
 }
 
@@ -93,12 +70,7 @@ fn columns_that_trade_places_trade_contributions() {
                 seed,
                 ..Params::default()
             };
-            Forest::fit(
-                &params.check().unwrap(),
-                Matrix::new(values, COLUMNS).unwrap(),
-                1,
-            )
-            .unwrap()
+            Forest::fit(&params.check().unwrap(), Matrix::new(values, COLUMNS).unwrap(), 1).unwrap()
         });
         forests
             .map(|forest| forest.explain(row).unwrap().contributions[column])
@@ -107,10 +79,7 @@ fn columns_that_trade_places_trade_contributions() {
     };
     let straight = mean(&values, &[2.0, 0.5, 0.0, 0.0], 0);
     let exchanged = mean(&traded, &[0.5, 2.0, 0.0, 0.0], 1);
-    assert!(
-        (straight - exchanged).abs() < 0.01,
-        "{straight} and {exchanged}"
-    );
+    assert!((straight - exchanged).abs() < 0.01, "{straight} and {exchanged}");
 }
 
 #[test]
@@ -156,13 +125,7 @@ fn a_row_beyond_help_has_no_range() {
 fn a_column_that_is_not_there_is_refused() {
     let forest = fit(&cluster(300), 0);
     let refused = forest.normal_range(&[0.0; COLUMNS], 4, 0.5).unwrap_err();
-    assert_eq!(
-        refused,
-        RangeError::Column {
-            column: 4,
-            columns: 4
-        }
-    );
+    assert_eq!(refused, RangeError::Column { column: 4, columns: 4 });
     assert!(forest.explain(&[0.0; 3]).is_err());
 }
 

@@ -1,9 +1,6 @@
 //! Missing values: both sides weighted by rows, in scoring; a side drawn with the odds of the others, in fitting.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "everything in this file is a test or helps one"
-)]
+#![expect(clippy::unwrap_used, reason = "everything in this file is a test or helps one")]
 
 use forest::{Contamination, Forest, Matrix, Params};
 
@@ -12,20 +9,12 @@ fn fit(values: &[f64], columns: usize) -> Forest {
         contamination: Contamination::Auto,
         ..Params::default()
     };
-    Forest::fit(
-        &params.check().unwrap(),
-        Matrix::new(values, columns).unwrap(),
-        1,
-    )
-    .unwrap()
+    Forest::fit(&params.check().unwrap(), Matrix::new(values, columns).unwrap(), 1).unwrap()
 }
 
 fn cluster(rows: usize) -> Vec<f64> {
     (1..=rows * 3)
-        .map(|i| {
-            (f64::from(i as u32) * 0.618_033_988_749_895).fract()
-                + (f64::from(i as u32).sqrt()).fract()
-        })
+        .map(|i| (f64::from(i as u32) * 0.618_033_988_749_895).fract() + (f64::from(i as u32).sqrt()).fract())
         .collect()
 }
 
@@ -43,10 +32,7 @@ fn a_missing_value_neither_hides_nor_makes_an_anomaly() {
     let odd = forest.score_row(&[9.0, 1.0, -7.0]).unwrap();
     let odd_in_part = forest.score_row(&[9.0, f64::NAN, -7.0]).unwrap();
     let usual_in_part = forest.score_row(&[1.0, f64::NAN, 1.0]).unwrap();
-    assert!(
-        odd_in_part > usual_in_part + 0.1,
-        "{odd_in_part}, {usual_in_part}"
-    );
+    assert!(odd_in_part > usual_in_part + 0.1, "{odd_in_part}, {usual_in_part}");
     assert!((odd - odd_in_part).abs() < 0.1, "{odd}, {odd_in_part}");
 }
 
@@ -73,9 +59,7 @@ fn rows_with_gaps_score_the_same_in_a_table_as_alone() {
     let mut values = cluster(700);
     values.iter_mut().step_by(11).for_each(|it| *it = f64::NAN);
     let mut scores = vec![0.0; 700];
-    forest
-        .score(Matrix::new(&values, 3).unwrap(), 2, &mut scores)
-        .unwrap();
+    forest.score(Matrix::new(&values, 3).unwrap(), 2, &mut scores).unwrap();
     for (row, score) in values.chunks_exact(3).zip(scores) {
         assert_eq!(forest.score_row(row), Ok(score));
     }
@@ -93,18 +77,8 @@ fn hyperplanes_find_what_lies_off_a_diagonal() {
             extension,
             ..Params::default()
         };
-        let forest = Forest::fit(
-            &params.check().unwrap(),
-            Matrix::new(&values, 2).unwrap(),
-            1,
-        )
-        .unwrap();
+        let forest = Forest::fit(&params.check().unwrap(), Matrix::new(&values, 2).unwrap(), 1).unwrap();
         forest.score_row(&[1.4, 0.6]).unwrap() - forest.score_row(&[1.0, 1.0]).unwrap()
     };
-    assert!(
-        contrast(1) > contrast(0),
-        "{} and {}",
-        contrast(1),
-        contrast(0)
-    );
+    assert!(contrast(1) > contrast(0), "{} and {}", contrast(1), contrast(0));
 }

@@ -1,10 +1,7 @@
 //! ONNX without another runtime: what was written is read back, and damage is refused or harmless.
 
 #![cfg(feature = "onnx")]
-#![expect(
-    clippy::unwrap_used,
-    reason = "everything in this file is a test or helps one"
-)]
+#![expect(clippy::unwrap_used, reason = "everything in this file is a test or helps one")]
 
 use forest::{Forest, Matrix, OnnxError, Params};
 
@@ -16,22 +13,14 @@ fn fit(extension: usize) -> Forest {
         extension,
         ..Params::default()
     };
-    Forest::fit(
-        &params.check().unwrap(),
-        Matrix::new(&values, 3).unwrap(),
-        1,
-    )
-    .unwrap()
+    Forest::fit(&params.check().unwrap(), Matrix::new(&values, 3).unwrap(), 1).unwrap()
 }
 
 #[test]
 fn a_written_model_is_read_back_as_the_same_forest() {
     let forest = fit(0);
     let read = Forest::from_onnx(&forest.to_onnx().unwrap()).unwrap();
-    assert_eq!(
-        (read.offset(), read.subsample()),
-        (forest.offset(), forest.subsample())
-    );
+    assert_eq!((read.offset(), read.subsample()), (forest.offset(), forest.subsample()));
     for step in 0..100 {
         let row = [f64::from(step) * 0.01, 0.5, 1.0 - f64::from(step) * 0.02];
         assert_eq!(read.score_row(&row), forest.score_row(&row));
@@ -61,9 +50,6 @@ fn damaged_models_are_refused_or_give_scores_in_range() {
         }
     }
     for length in (1..200).map(|i| i * 1_000_003 % bytes.len()) {
-        assert!(
-            Forest::from_onnx(&bytes[..length]).is_err(),
-            "{length} bytes"
-        );
+        assert!(Forest::from_onnx(&bytes[..length]).is_err(), "{length} bytes");
     }
 }

@@ -19,20 +19,14 @@ fn run_python(script: &str, arguments: &[&Path]) -> Option<String> {
         eprintln!("SKIPPED: HARK_PYTHON is not set, so nothing was compared with {script}");
         return None;
     };
-    let script = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/python")
-        .join(script);
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/python").join(script);
     let output = Command::new(python)
         .arg("-B")
         .arg(script)
         .args(arguments)
         .output()
         .unwrap();
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     Some(String::from_utf8(output.stdout).unwrap())
 }
 
@@ -60,9 +54,7 @@ fn check_answers(forest: &Forest, case: &Path) {
     forest.score(table, 2, &mut scores).unwrap();
     let (answers, rest) = answers.as_chunks::<3>();
     assert!(rest.is_empty() && answers.len() == scores.len() && !scores.is_empty());
-    for (row, (score, [told_score, told_decision, told_label])) in
-        scores.iter().zip(answers).enumerate()
-    {
+    for (row, (score, [told_score, told_decision, told_label])) in scores.iter().zip(answers).enumerate() {
         let decision = forest.decision(*score);
         assert!(
             (-score - told_score).abs() < 1e-6,
@@ -122,19 +114,14 @@ fn onnxruntime_gives_our_scores() {
         .flat_map(|score| [*score, forest.decision(*score)])
         .collect();
     let folder = tempfile::tempdir().unwrap();
-    let [model, rows, expected] =
-        ["ours.onnx", "rows", "scores"].map(|name| folder.path().join(name));
+    let [model, rows, expected] = ["ours.onnx", "rows", "scores"].map(|name| folder.path().join(name));
     std::fs::write(&model, forest.to_onnx().unwrap()).unwrap();
     write_numbers(&rows, &values);
     write_numbers(&expected, &answers);
-    let Some(output) = run_python("run_onnx.py", &[&model, &rows, Path::new("5"), &expected])
-    else {
+    let Some(output) = run_python("run_onnx.py", &[&model, &rows, Path::new("5"), &expected]) else {
         return;
     };
-    let told: Vec<f64> = output
-        .split_whitespace()
-        .map(|it| it.parse().unwrap())
-        .collect();
+    let told: Vec<f64> = output.split_whitespace().map(|it| it.parse().unwrap()).collect();
     assert_eq!(told[0] as usize, 10_000);
     assert!(
         told[1] < 1e-5 && told[2] < 1e-5,

@@ -71,15 +71,9 @@ impl Forest {
                     b"BRANCH_LEQ".to_vec()
                 });
                 nodes.columns.push(i64::from(node.feature));
-                nodes
-                    .thresholds
-                    .push(if is_leaf { 0.0 } else { node.threshold });
-                nodes
-                    .left
-                    .push(if is_leaf { 0 } else { i64::from(node.left) });
-                nodes
-                    .right
-                    .push(if is_leaf { 0 } else { i64::from(node.left) + 1 });
+                nodes.thresholds.push(if is_leaf { 0.0 } else { node.threshold });
+                nodes.left.push(if is_leaf { 0 } else { i64::from(node.left) });
+                nodes.right.push(if is_leaf { 0 } else { i64::from(node.left) + 1 });
                 if is_leaf {
                     let path = f64::from(tree.units[index]) / UNITS;
                     nodes.target_trees.push(tree_idx as i64);

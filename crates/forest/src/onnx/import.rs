@@ -27,13 +27,8 @@ impl Forest {
             return Err(OnnxError::NotAForest("it is longer than is read"));
         }
         let model = Model::decode(bytes)?;
-        let graph = model
-            .graph
-            .as_ref()
-            .ok_or(OnnxError::NotAForest("it has no graph"))?;
-        let columns = columns(graph).ok_or(OnnxError::NotAForest(
-            "its input is not a table of fixed width",
-        ))?;
+        let graph = model.graph.as_ref().ok_or(OnnxError::NotAForest("it has no graph"))?;
+        let columns = columns(graph).ok_or(OnnxError::NotAForest("its input is not a table of fixed width"))?;
         let property = |key: &str| {
             model
                 .metadata_props
@@ -41,19 +36,15 @@ impl Forest {
                 .find(|it| it.key == key)
                 .map(|it| it.value.as_str())
         };
-        let trees = graph
-            .node
-            .iter()
-            .filter(|it| it.op_type == "TreeEnsembleRegressor");
+        let trees = graph.node.iter().filter(|it| it.op_type == "TreeEnsembleRegressor");
         let drafts: Vec<Draft> = trees.flat_map(|operator| drafts(graph, operator)).collect();
         if !(1..=MAX_TREES).contains(&drafts.len()) {
             return Err(OnnxError::NotAForest("it has no tree or too many"));
         }
-        let trees = drafts.into_iter().enumerate().map(|(index, draft)| {
-            draft
-                .finish(columns)
-                .map_err(|cause| OnnxError::Tree { index, cause })
-        });
+        let trees = drafts
+            .into_iter()
+            .enumerate()
+            .map(|(index, draft)| draft.finish(columns).map_err(|cause| OnnxError::Tree { index, cause }));
         let trees: Vec<Tree> = trees.collect::<Result<_, _>>()?;
         let subsample = match property("subsample") {
             Some(text) => text
@@ -133,9 +124,7 @@ fn drafts(graph: &Graph, operator: &Operator) -> Vec<Draft> {
     let tables = tables(graph, operator);
     let gathered = gathered(graph, operator);
     let mut drafts: std::collections::BTreeMap<i64, Draft> = std::collections::BTreeMap::new();
-    let modes = operator
-        .attribute("nodes_modes")
-        .map_or(&[][..], |it| &it.strings);
+    let modes = operator.attribute("nodes_modes").map_or(&[][..], |it| &it.strings);
     let hits = operator.floats("nodes_hitrates");
     let parts = operator
         .ints("nodes_treeids")
@@ -193,9 +182,8 @@ fn tables(graph: &Graph, operator: &Operator) -> Vec<HashMap<i64, f32>> {
 }
 
 fn gathered(graph: &Graph, operator: &Operator) -> Vec<i64> {
-    let is_source = |it: &&Operator| {
-        it.op_type == "Gather" && it.output.iter().any(|name| operator.input.contains(name))
-    };
+    let is_source =
+        |it: &&Operator| it.op_type == "Gather" && it.output.iter().any(|name| operator.input.contains(name));
     let source = graph.node.iter().find(is_source);
     let picks = source.and_then(|gather| {
         graph
@@ -213,14 +201,9 @@ impl Draft {
         let mut leaves = Vec::new();
         let mut queue = VecDeque::from([(0_i64, 0_usize, 1.0_f32)]);
         while let Some((id, index, depth)) = queue.pop_front() {
-            let draft = self
-                .nodes
-                .get(&id)
-                .ok_or_else(|| format!("node {id} is missing"))?;
+            let draft = self.nodes.get(&id).ok_or_else(|| format!("node {id} is missing"))?;
             if !draft.is_known {
-                return Err(format!(
-                    "node {id} is neither a leaf nor compares with at most"
-                ));
+                return Err(format!("node {id} is neither a leaf nor compares with at most"));
             }
             if draft.is_leaf {
                 leaves.push((id, index, depth, draft.rows));
@@ -228,24 +211,16 @@ impl Draft {
             }
             let left = nodes.len();
             if left + 1 >= usize::from(u16::MAX) {
-                return Err(
-                    "it has too many nodes, or nodes that are their own descendants".to_owned(),
-                );
+                return Err("it has too many nodes, or nodes that are their own descendants".to_owned());
             }
-            let column = self
-                .column(draft.column)
-                .filter(|it| usize::from(*it) < columns);
+            let column = self.column(draft.column).filter(|it| usize::from(*it) < columns);
             nodes[index] = Node {
                 threshold: draft.threshold,
-                feature: column
-                    .ok_or_else(|| format!("node {id} asks for a column that is not there"))?,
+                feature: column.ok_or_else(|| format!("node {id} asks for a column that is not there"))?,
                 left: left as u16,
             };
             nodes.extend([Node::leaf(left), Node::leaf(left + 1)]);
-            queue.extend([
-                (draft.left, left, depth + 1.0),
-                (draft.right, left + 1, depth + 1.0),
-            ]);
+            queue.extend([(draft.left, left, depth + 1.0), (draft.right, left + 1, depth + 1.0)]);
         }
         let counts = self.counts(&nodes, &leaves)?;
         Tree::new(nodes, counts, Vec::new(), columns).map_err(|cause| cause.to_string())
@@ -261,28 +236,15 @@ impl Draft {
     }
 
     /// Training rows of each node, added up from the leaves.
-    fn counts(
-        &self,
-        nodes: &[Node],
-        leaves: &[(i64, usize, f32, f32)],
-    ) -> Result<Vec<u32>, String> {
-        let is_depth = |table: &&HashMap<i64, f32>| {
-            leaves
-                .iter()
-                .all(|(id, _, depth, _)| table.get(id) == Some(depth))
-        };
+    fn counts(&self, nodes: &[Node], leaves: &[(i64, usize, f32, f32)]) -> Result<Vec<u32>, String> {
+        let is_depth = |table: &&HashMap<i64, f32>| leaves.iter().all(|(id, _, depth, _)| table.get(id) == Some(depth));
         // Where the rows happen to equal the depths, either table will do.
-        let table = self
-            .tables
-            .iter()
-            .find(|it| !is_depth(it))
-            .or(self.tables.first());
+        let table = self.tables.iter().find(|it| !is_depth(it)).or(self.tables.first());
         let mut counts = vec![0_u32; nodes.len()];
         for (id, index, _, told) in leaves {
             let rows = table.map_or(Some(*told), |it| it.get(id).copied());
             let rows = rows.filter(|it| (1.0..=MAX_SUBSAMPLE as f32).contains(it));
-            counts[*index] =
-                rows.ok_or_else(|| format!("the training rows of leaf {id} are not told"))? as u32;
+            counts[*index] = rows.ok_or_else(|| format!("the training rows of leaf {id} are not told"))? as u32;
         }
         for (index, node) in nodes.iter().enumerate().rev() {
             if !node.is_leaf(index) {
