@@ -314,7 +314,8 @@ impl Blocks {
 
     fn write(&mut self) -> anyhow::Result<()> {
         let columns = self.builders.iter_mut().map(Builder::finish).collect();
-        self.writer.write(&RecordBatch::try_new(Arc::clone(&self.schema), columns)?)?;
+        self.writer
+            .write(&RecordBatch::try_new(Arc::clone(&self.schema), columns)?)?;
         self.rows = 0;
         Ok(())
     }
