@@ -39,7 +39,7 @@ def their_aucs(values, labels):
 def main():
     data = os.environ.get("HARK_DATA", ours.ROOT.parent / "shared" / "data")
     data = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(data) / "tabular"
-    paths = sorted(data.glob("*.csv.gz"))
+    paths = sorted(data.glob("*.csv.gz"), key=lambda it: it.stat().st_size)
     if not paths:
         sys.exit(f"SKIPPED: there is no table in {data}")
     peer, table = ours.build(), []
