@@ -13,10 +13,7 @@ pub(crate) fn grow(table: Matrix<'_>, subsample: usize, extension: usize, mut ra
     let values = table.values();
     let mut sample = Vec::with_capacity(subsample * columns);
     for column in 0..columns {
-        sample.extend(
-            rows.iter()
-                .map(|row| narrow(values[row * columns + column])),
-        );
+        sample.extend(rows.iter().map(|row| narrow(values[row * columns + column])));
     }
     let mut grower = Grower {
         sample,

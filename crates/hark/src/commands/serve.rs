@@ -19,6 +19,7 @@ pub(crate) async fn run(config: Config) -> anyhow::Result<()> {
     let (app, subscriber) = App::open(config, stop.clone()).await?;
     let mut tasks = Tasks::new();
     app.start(subscriber, &mut tasks);
+    app.train_when_ready(&mut tasks);
     let routes = http::router(app.clone());
     let until = stop.clone();
     tasks.spawn(async move { http::serve(listener, routes, until).await.context("the API failed") });

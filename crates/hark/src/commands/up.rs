@@ -46,9 +46,12 @@ pub(crate) async fn run(config: Config, args: UpArgs) -> anyhow::Result<()> {
         env!("CARGO_PKG_VERSION"),
         app.config.data.dir.display()
     );
+    let empty = app.warehouse.devices().await?.is_empty();
+    if args.no_simulator || !empty {
+        app.train_when_ready(&mut tasks);
+    }
     if !args.no_simulator {
-        let (app, stop) = (app.clone(), stop.clone());
-        let (history, empty) = (args.history, app.warehouse.devices().await?.is_empty());
+        let (app, stop, history) = (app.clone(), stop.clone(), args.history);
         tasks.spawn(async move {
             tokio::select! {
                 () = stop.cancelled() => Ok(()),
