@@ -40,12 +40,12 @@ fn run(cli: Cli) -> anyhow::Result<Exit> {
     let config = || Ok::<_, anyhow::Error>(Config::load(&flags)?.config);
     match cli.command {
         Command::Up(args) => block_on(commands::up::run(config()?, args))?,
+        Command::Simulate(args) => block_on(commands::simulate::run(config()?, args))?,
         Command::Consume(args) => block_on(commands::consume::run(config()?, args))?,
         Command::Train(args) => block_on(commands::train::run(config()?, args))?,
         Command::Serve(_) => block_on(commands::serve::run(config()?))?,
         Command::Dashboard(_) => block_on(commands::dashboard::run(config()?))?,
         Command::Backtest(args) => return backtest::run(&config()?, &args, format),
-        Command::Simulate(args) => block_on(commands::simulate::run(config()?, args))?,
         Command::Models(command) => commands::models::run(&config()?, &command, format)?,
         Command::Import(args) => block_on(commands::import::run(config()?, args))?,
         Command::Export(args) => block_on(commands::export::run(config()?, args))?,
