@@ -93,7 +93,7 @@ impl Sheet {
 
     fn drawn(&self) -> String {
         let mut table = Table::new();
-        table.set_style(presets::NOTHING);
+        table.load_style(presets::NOTHING);
         table.set_header(self.columns.iter().map(|it| it.replace('_', " ")));
         for row in &self.rows {
             table.add_row(row.iter().map(plain));
