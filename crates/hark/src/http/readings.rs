@@ -14,7 +14,7 @@ use warehouse::{BucketQuery, Cursor, ReadingQuery, query::MAX_BUCKETS};
 
 use super::body::{Content, Posted};
 use super::dto::problem::{ItemProblem, Problem};
-use super::dto::reading::{BucketDto, Buckets, ItemResult, ReadingDto, ReadingsPage, Receipt};
+use super::dto::reading::{BucketDto, Buckets, ItemResult, ReadingDto, ReadingsAnswer, ReadingsPage, Receipt};
 use super::error::{ApiError, ApiResult};
 use super::query::{Params, cut};
 use crate::app::App;
@@ -25,6 +25,9 @@ const COMMIT_PATIENCE: Duration = Duration::from_secs(30);
 
 const DEFAULT_LIMIT: usize = 100;
 const MAX_LIMIT: usize = 5_000;
+
+/// The most items that an answer about a wholly bad list names.
+const MAX_TOLD: usize = 1_000;
 
 /// The range of buckets where none is asked for.
 const DEFAULT_SPAN: Duration = Duration::from_secs(86_400);
@@ -163,7 +166,7 @@ fn receipt(outcomes: &[Outcome]) -> Response {
         ("cursor" = Option<String>, Query, description = "`next` of the page before; not with buckets"),
         ("resolution" = Option<String>, Query, description = "`raw`, `auto` or a width; the last 24 hours without `from`")),
     responses(
-        (status = 200, description = "A page, or buckets", content((ReadingsPage = "application/json"), (Buckets = "application/json; resolution=auto"))),
+        (status = 200, body = ReadingsAnswer, description = "A page of readings, or buckets"),
         (status = 400, body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn get_readings(State(app): State<Arc<App>>, mut params: Params) -> ApiResult<Response> {
     let device_id = params.device_id("device_id")?;
@@ -232,7 +235,7 @@ async fn page(app: &App, device_id: Option<DeviceId>, range: TimeRange, mut para
         .map(|it| ReadingDto::new(it, &app.config.signals))
         .collect();
     let next = page.next.as_ref().map(|it| it.0.as_str());
-    Ok(Json(ReadingsPage { readings, next }).into_response())
+    Ok(Json(ReadingsAnswer::Page(ReadingsPage { readings, next })).into_response())
 }
 
 async fn buckets(app: &App, query: BucketQuery) -> ApiResult<Response> {
@@ -300,7 +303,7 @@ fn written(seconds: u64) -> String {
 
 impl ApiError {
     /// Of a list, nothing could be taken.
-    pub(super) fn none_taken(errors: Vec<ItemProblem>) -> Self {
+    pub(super) fn none_taken(mut errors: Vec<ItemProblem>) -> Self {
         let malformed = errors.iter().all(|it| it.code == RejectionCode::MalformedJson.as_str());
         let status = if malformed {
             StatusCode::BAD_REQUEST
@@ -311,6 +314,7 @@ impl ApiError {
             [only] => only.detail.clone(),
             _ => format!("none of the {} readings can be taken", errors.len()),
         };
+        errors.truncate(MAX_TOLD);
         Self::new(status, "none_taken", detail).items(errors)
     }
 }

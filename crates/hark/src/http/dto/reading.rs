@@ -202,6 +202,14 @@ impl<'a> From<&'a Reason> for ReasonDto<'a> {
     }
 }
 
+/// Readings, as they are or summed up.
+#[derive(Debug, serde::Serialize, ToSchema)]
+#[serde(untagged)]
+pub(crate) enum ReadingsAnswer<'a> {
+    Page(ReadingsPage<'a>),
+    Buckets(Buckets<'a>),
+}
+
 /// A page of readings.
 #[derive(Debug, serde::Serialize, ToSchema)]
 pub(crate) struct ReadingsPage<'a> {

@@ -46,13 +46,16 @@ fn bits(verdict: &domain::Verdict) -> Bits {
     (verdict.score.to_bits(), signals)
 }
 
-/// Asks `/detect` about each message, and posts it then.
+/// Asks about each message, and posts it then. `/detect` wants every signal; one alone has a path of its own.
 async fn asked(running: &Running, stream: &[String]) -> Vec<Bits> {
     let mut scores = Vec::new();
     for message in stream {
-        let json = running.post_json("/detect", message.as_str()).await.json();
+        let whole = message.contains("vibration");
+        let path = if whole { "/detect" } else { "/detect/temperature" };
+        let json = running.post_json(path, message.as_str()).await.json();
         let of = |field: &str| json[field].as_f64().map(f64::to_bits);
-        let signals = vec![of("temp_anomaly_score"), of("vibration_anomaly_score")];
+        let temperature = if whole { "temp_anomaly_score" } else { "anomaly_score" };
+        let signals = vec![of(temperature), of("vibration_anomaly_score")];
         scores.push((of("anomaly_score").unwrap(), signals));
         running.post_json("/api/v1/readings", message.as_str()).await;
     }

@@ -14,9 +14,10 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
 use crate::app::{App, Tasks};
+use crate::cli::Promotion;
 use crate::config::{Config, Environment, Flags};
 use crate::runtime::clock;
-use crate::runtime::training::{self, Order, Promotion};
+use crate::runtime::training::{self, Order};
 
 /// Hark in a folder that goes with it.
 pub(crate) struct Running {
