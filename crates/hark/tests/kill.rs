@@ -56,8 +56,8 @@ fn nothing_acknowledged_is_lost_or_doubled_by_kills() {
     for _ in 0..KILLS {
         let mut hark = Hark::serve(data.path());
         let (answered, deadline) = (AtomicUsize::new(0), random.random_range(1..40));
+        let api = hark.api.clone();
         std::thread::scope(|scope| {
-            let api = hark.api.clone();
             let clients: Vec<_> = (0..CLIENTS)
                 .map(|client| {
                     let (api, next, acked, answered) = (&api, &next[client], &acked, &answered);
