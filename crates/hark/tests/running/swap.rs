@@ -1,16 +1,12 @@
 //! A running server takes up a promoted model without a restart and without one failed request.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod support;
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use super::support::{Hark, agent};
 use serde_json::Value;
-use support::{Hark, agent};
 
 const SWAPS: usize = 20;
 const QUESTION: &str =
