@@ -180,12 +180,11 @@ async fn long_names_deep_nesting_and_broken_text_are_refused() {
                 &b"{\"device_id\":\"\xff\xfe\",\"temperature\":1}"[..],
             )
             .await;
-        assert_eq!(
-            broken
+        assert!(
+            !broken
                 .problem(if path == "/detect/batch" { 422 } else { 400 })
                 .0
-                .is_empty(),
-            false
+                .is_empty()
         );
         let marked = running
             .post(
