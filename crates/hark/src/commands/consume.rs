@@ -10,7 +10,7 @@ use crate::cli::ConsumeArgs;
 use crate::commands::target::{Tally, Target};
 use crate::config::Config;
 use crate::output::say;
-use crate::shutdown;
+use crate::{shutdown, table};
 
 /// Lines handed to the bus at a time.
 const BATCH: usize = 1_000;
@@ -36,15 +36,14 @@ pub(crate) async fn run(config: Config, args: ConsumeArgs) -> anyhow::Result<()>
     shutdown::join(tasks, stop).await
 }
 
-type Line = std::io::Result<Vec<u8>>;
+type Line = anyhow::Result<Vec<u8>>;
 
 fn read(mut input: Box<dyn BufRead + Send>, sender: &tokio::sync::mpsc::Sender<Line>) {
     loop {
-        let mut line = Vec::new();
-        let payload = match input.read_until(b'\n', &mut line) {
-            Ok(0) => return,
-            Ok(_) if line.trim_ascii().is_empty() => continue,
-            Ok(_) => Ok(line.trim_ascii().to_vec()),
+        let payload = match table::next_line(&mut input) {
+            Ok(None) => return,
+            Ok(Some(line)) if line.trim_ascii().is_empty() => continue,
+            Ok(Some(line)) => Ok(line.trim_ascii().to_vec()),
             Err(cause) => Err(cause),
         };
         let failed = payload.is_err();
@@ -62,7 +61,7 @@ async fn publish(app: &App, mut lines: tokio::sync::mpsc::Receiver<Line>) -> any
     while lines.recv_many(&mut waiting, BATCH).await > 0 {
         let payloads = waiting
             .drain(..)
-            .collect::<Result<_, _>>()
+            .collect::<anyhow::Result<_>>()
             .context("failed to read the messages")?;
         tally.add(target.send(payloads, "stdin").await?);
     }
