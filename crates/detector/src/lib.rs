@@ -8,6 +8,7 @@
 pub mod artifact;
 pub mod evaluate;
 pub mod features;
+mod heads;
 pub mod model;
 pub mod reason;
 pub mod sample;
@@ -17,6 +18,7 @@ pub mod train;
 pub use artifact::ArtifactError;
 pub use evaluate::{Evaluation, LabelledReport, Report, SignalReport};
 pub use features::{Baseline, DeviceState, Extractor, Feature, FeatureSpec, SpecError, StateError};
+pub use heads::{Evidence, Pace, Tempo, Unit};
 pub use model::{Model, Provenance, SignalModel};
 pub use threshold::ThresholdPolicy;
 pub use train::{BaselinePass, CheckedPlan, FeaturePass, Plan, PlanError, TrainError};

@@ -3,6 +3,7 @@
 use domain::{Reading, Signals, Timestamp};
 
 use super::spec::MAX_WINDOW;
+use crate::heads::{Evidence, Heads, Pace, Reader, Writer};
 
 /// After so many values the running mean and variance forget at this pace: a week of readings every ten seconds.
 const MEMORY: u64 = 60_480;
@@ -14,7 +15,7 @@ const SETTLED: u64 = 30;
 const REACH: f64 = 4.0;
 
 /// The version of [`DeviceState::to_bytes`].
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 /// Bytes that are no state, or one of other signals.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -36,13 +37,14 @@ pub struct DeviceState {
     last: Option<Timestamp>,
     readings: u64,
     signals: Box<[SignalHistory]>,
+    pub(crate) heads: Heads,
 }
 
 /// The memory of one signal: the values of late and the running mean and variance (Welford's recurrence, with a weight
 /// that stops falling at one in [`MEMORY`]).
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct SignalHistory {
-    recent: [f64; MAX_WINDOW],
+    recent: [f32; MAX_WINDOW],
     next: usize,
     count: u64,
     mean: f64,
@@ -80,14 +82,14 @@ impl SignalHistory {
     pub(super) fn moving_average(&self, value: f64, window: usize) -> f64 {
         let before = (window - 1).min(usize::try_from(self.count).unwrap_or(usize::MAX));
         let sum: f64 = (1..=before)
-            .map(|back| self.recent[(self.next + MAX_WINDOW - back) % MAX_WINDOW])
+            .map(|back| f64::from(self.recent[(self.next + MAX_WINDOW - back) % MAX_WINDOW]))
             .sum();
         (sum + value) / (before + 1) as f64
     }
 
     fn push(&mut self, value: f64) {
         let value = self.winsorised(value);
-        self.recent[self.next] = value;
+        self.recent[self.next] = value as f32;
         self.next = (self.next + 1) % MAX_WINDOW;
         self.count += 1;
         let weight = 1.0 / self.count.min(MEMORY) as f64;
@@ -116,6 +118,7 @@ impl DeviceState {
             last: None,
             readings: 0,
             signals: vec![SignalHistory::EMPTY; signals.len()].into(),
+            heads: Heads::new(signals.len()),
         }
     }
 
@@ -143,38 +146,50 @@ impl DeviceState {
         self.last.is_none_or(|last| at > last)
     }
 
-    /// Takes a reading in. A double or a late reading changes nothing; the answer says whether it was taken.
+    /// Takes a reading in at the default pace, as before there is a model. A double or a late reading changes nothing;
+    /// the answer says whether it was taken.
     pub fn push(&mut self, reading: &Reading) -> bool {
         if !self.accepts(reading.timestamp) {
             return false;
         }
-        self.last = Some(reading.timestamp);
+        self.step(reading, &Pace::default(), true);
+        true
+    }
+
+    /// Weighs a reading that lies after all others, and takes it in. A device that `is_learning` gives all its readings
+    /// the same weight and holds back none.
+    pub fn step(&mut self, reading: &Reading, pace: &Pace, is_learning: bool) -> Evidence {
+        let seconds = self.last.map(|it| reading.timestamp.seconds_since(it)).filter(|it| *it > 0.0);
+        let evidence = self.heads.step(reading, seconds, pace, is_learning);
+        self.last = self.last.max(Some(reading.timestamp));
         self.readings += 1;
         for (history, value) in self.signals.iter_mut().zip(reading.values.iter()) {
             if let Some(value) = value {
                 history.push(value);
             }
         }
-        true
+        evidence
     }
 
     /// The state as versioned bytes for the warehouse, bound to the names of the signals.
     #[must_use]
     pub fn to_bytes(&self, signals: &Signals) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(32 + self.signals.len() * (32 + 8 * 8));
-        bytes.push(VERSION);
-        bytes.extend(fingerprint(signals).to_le_bytes());
-        bytes.extend(self.last.map_or(i64::MIN, Timestamp::as_micros).to_le_bytes());
-        bytes.extend(self.readings.to_le_bytes());
+        let mut bytes = Vec::with_capacity(256 + self.signals.len() * 1_024);
+        let mut to = Writer(&mut bytes);
+        to.byte(VERSION);
+        to.long(fingerprint(signals));
+        to.long(self.last.map_or(i64::MIN, Timestamp::as_micros).cast_unsigned());
+        to.long(self.readings);
         for history in &self.signals {
-            bytes.extend(history.count.to_le_bytes());
-            bytes.extend(history.mean.to_le_bytes());
-            bytes.extend(history.variance.to_le_bytes());
+            to.long(history.count);
+            to.double(history.mean);
+            to.double(history.variance);
             let kept = history.count.min(MAX_WINDOW as u64) as usize;
             for back in (1..=kept).rev() {
-                bytes.extend(history.recent[(history.next + MAX_WINDOW - back) % MAX_WINDOW].to_le_bytes());
+                to.single(history.recent[(history.next + MAX_WINDOW - back) % MAX_WINDOW]);
             }
         }
+        self.heads.write(&mut to);
         bytes
     }
 
@@ -183,53 +198,36 @@ impl DeviceState {
     /// # Errors
     /// When the bytes are damaged, of another version or of other signals.
     pub fn from_bytes(bytes: &[u8], signals: &Signals) -> Result<Self, StateError> {
-        let mut rest = bytes;
-        let version = take::<1>(&mut rest)?[0];
+        let mut from = Reader(bytes);
+        let version = from.byte()?;
         if version != VERSION {
             return Err(StateError::Version(version));
         }
-        if u64::from_le_bytes(take(&mut rest)?) != fingerprint(signals) {
+        if from.long()? != fingerprint(signals) {
             return Err(StateError::Signals);
         }
-        let last = match i64::from_le_bytes(take(&mut rest)?) {
+        let last = match from.long()?.cast_signed() {
             i64::MIN => None,
             micros => Some(Timestamp::from_micros(micros)),
         };
-        let mut state = Self {
-            last,
-            readings: u64::from_le_bytes(take(&mut rest)?),
-            ..Self::new(signals)
-        };
-        for history in &mut state.signals {
-            history.count = u64::from_le_bytes(take(&mut rest)?);
-            history.mean = finite(take(&mut rest)?)?;
-            history.variance = finite(take(&mut rest)?)?;
+        let readings = from.long()?;
+        let mut histories = vec![SignalHistory::EMPTY; signals.len()];
+        for history in &mut histories {
+            history.count = from.long()?;
+            history.mean = from.double()?;
+            history.variance = from.double()?;
             let kept = history.count.min(MAX_WINDOW as u64) as usize;
             for slot in &mut history.recent[..kept] {
-                *slot = finite(take(&mut rest)?)?;
+                *slot = from.single()?;
             }
             history.next = kept % MAX_WINDOW;
         }
-        if rest.is_empty() {
-            Ok(state)
+        let heads = Heads::read(&mut from, signals.len())?;
+        if from.0.is_empty() {
+            Ok(Self { last, readings, signals: histories.into(), heads })
         } else {
             Err(StateError::Damaged)
         }
-    }
-}
-
-fn take<const N: usize>(rest: &mut &[u8]) -> Result<[u8; N], StateError> {
-    let (head, tail) = rest.split_first_chunk::<N>().ok_or(StateError::Damaged)?;
-    *rest = tail;
-    Ok(*head)
-}
-
-fn finite(bytes: [u8; 8]) -> Result<f64, StateError> {
-    let value = f64::from_le_bytes(bytes);
-    if value.is_finite() {
-        Ok(value)
-    } else {
-        Err(StateError::Damaged)
     }
 }
 
