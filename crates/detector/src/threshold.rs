@@ -51,7 +51,11 @@ pub fn tail_threshold(scores: &mut [f64], contamination: f64, chance: f64, extre
     let beyond = ((1.0 - BODY.1) / chance.clamp(1e-12, 1.0)).ln();
     let tail = (high + scale * beyond).max(high);
     // A forest that cannot tell a value far outside, since the signal never moved in training, sets no such bound.
-    if extreme > top { tail.min(top + REACH * (extreme - top)) } else { tail }
+    if extreme > top {
+        tail.min(top + REACH * (extreme - top))
+    } else {
+        tail
+    }
 }
 
 fn trusted_len(len: usize, contamination: f64) -> usize {

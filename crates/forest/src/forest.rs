@@ -1,27 +1,52 @@
 //! The fitted forest and what can be asked of it cheaply.
 
+use std::sync::OnceLock;
+
+use crate::batch::Batch;
 use crate::path::Scale;
 use crate::tree::Tree;
+use crate::walk::Walk;
 
 /// A fitted isolation forest.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct Forest {
     pub(crate) trees: Vec<Tree>,
     pub(crate) scale: Scale,
+    /// The layout for one row, unless there are hyperplanes.
+    pub(crate) walk: Option<Walk>,
     columns: usize,
     subsample: u32,
     offset: f64,
+    /// The layout for many rows, made when it is first needed.
+    batch: OnceLock<Option<Batch>>,
+}
+
+impl PartialEq for Forest {
+    fn eq(&self, other: &Self) -> bool {
+        self.trees == other.trees
+            && self.columns == other.columns
+            && self.subsample == other.subsample
+            && self.offset == other.offset
+    }
 }
 
 impl Forest {
     pub(crate) fn from_trees(trees: Vec<Tree>, columns: usize, subsample: u32, offset: f64) -> Self {
         Self {
             scale: Scale::new(trees.len(), subsample),
+            walk: Walk::new(&trees),
             trees,
             columns,
             subsample,
             offset,
+            batch: OnceLock::new(),
         }
+    }
+
+    pub(crate) fn batch(&self) -> Option<&Batch> {
+        self.batch
+            .get_or_init(|| Batch::new(&self.trees, self.columns))
+            .as_ref()
     }
 
     /// Number of columns a row must have.

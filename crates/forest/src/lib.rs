@@ -21,21 +21,34 @@
 //! The crate does no input or output, reads no clock and keeps no global state: the seed is a parameter, and the same seed gives
 //! the same bytes on any number of threads.
 
+mod batch;
+mod explain;
 mod fit;
 mod forest;
 mod format;
 mod grow;
+mod json;
+mod lanes;
 mod matrix;
+#[cfg(feature = "onnx")]
+mod onnx;
 mod params;
 mod path;
 mod random;
+mod range;
+mod ranks;
 mod score;
 mod tree;
+mod walk;
 
+pub use explain::Explanation;
 pub use fit::FitError;
 pub use forest::{Forest, WidthError};
 pub use format::FormatError;
 pub use matrix::{Matrix, ShapeError};
+#[cfg(feature = "onnx")]
+pub use onnx::OnnxError;
 pub use params::{CheckedParams, Contamination, MAX_SUBSAMPLE, MAX_TREES, Params, ParamsError};
 pub use path::average_path_length;
+pub use range::{NormalRange, RangeError};
 pub use score::ScoreError;

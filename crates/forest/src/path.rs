@@ -55,11 +55,11 @@ impl Scale {
         if self.factor == 0.0 {
             return 0.5;
         }
-        self.exponent(units).exp2()
+        (units as f64 * self.factor).exp2()
     }
 
-    /// The binary logarithm of the score.
-    pub(crate) fn exponent(self, units: u64) -> f64 {
-        units as f64 * self.factor
+    /// What one unit more adds to the natural logarithm of the score.
+    pub(crate) fn log_factor(self) -> f64 {
+        self.factor * std::f64::consts::LN_2
     }
 }

@@ -1,14 +1,10 @@
 //! Scoring: one row, or a table over threads.
 
 use crate::forest::{Forest, WidthError};
+use crate::lanes::{BLOCK, LANES, Lanes};
 use crate::matrix::{Matrix, narrow};
 use crate::tree::Tree;
-
-/// Rows a thread takes at a time.
-const BLOCK: usize = 4096;
-
-/// Columns of a row that need no heap.
-const SHORT: usize = 32;
+use crate::walk::{SHORT, Walk};
 
 impl Forest {
     /// The score of one row, in (0, 1]: larger is more anomalous. It is the negation of scikit-learn's `score_samples`.
@@ -21,7 +17,7 @@ impl Forest {
     /// When the row has another width than the forest.
     pub fn score_row(&self, row: &[f64]) -> Result<f64, WidthError> {
         self.check_width(row.len())?;
-        Ok(self.with_narrow(row, |narrowed| self.scale.score(self.units_of(narrowed))))
+        Ok(self.scale.score(self.units_of(row)))
     }
 
     /// The scores of a table, one for each row, over the given number of threads (0 counts as 1). Every score equals that of
@@ -55,32 +51,68 @@ impl Forest {
     }
 
     fn score_part(&self, values: &[f64], scores: &mut [f64]) {
-        for (row, score) in values.chunks_exact(self.columns()).zip(scores) {
-            *score = self.with_narrow(row, |narrowed| self.scale.score(self.units_of(narrowed)));
+        let lanes = if scores.len() < LANES { None } else { self.batch() };
+        let Some(batch) = lanes else {
+            return self.score_rows(values, scores);
+        };
+        let mut lanes = Lanes::new(batch);
+        let mut block = vec![[0.0_f32; BLOCK]; self.columns()];
+        let blocks = values.chunks(BLOCK * self.columns()).zip(scores.chunks_mut(BLOCK));
+        for (values, scores) in blocks {
+            for (lane, row) in values.chunks_exact(self.columns()).enumerate() {
+                for (column, value) in block.iter_mut().zip(row) {
+                    column[lane] = narrow(*value);
+                }
+            }
+            let sums = lanes.sum(&block);
+            for (score, sum) in scores.iter_mut().zip(sums) {
+                *score = self.scale.score(sum);
+            }
+            for (score, row) in scores.iter_mut().zip(values.chunks_exact(self.columns())) {
+                if row.iter().any(|value| value.is_nan()) {
+                    self.score_rows(row, std::slice::from_mut(score));
+                }
+            }
         }
     }
 
-    /// Hands the row to `then` in the precision of the trees.
-    pub(crate) fn with_narrow<T>(&self, row: &[f64], then: impl FnOnce(&[f32]) -> T) -> T {
-        if row.len() > SHORT {
-            let narrowed: Vec<f32> = row.iter().copied().map(narrow).collect();
-            return then(&narrowed);
+    fn score_rows(&self, values: &[f64], scores: &mut [f64]) {
+        for (row, score) in values.chunks_exact(self.columns()).zip(scores) {
+            *score = self.scale.score(self.units_of(row));
         }
-        let mut narrowed = [0.0; SHORT];
-        for (to, &from) in narrowed.iter_mut().zip(row) {
-            *to = narrow(from);
-        }
-        then(&narrowed[..row.len()])
     }
 
     /// Sum of the path lengths over the trees.
-    pub(crate) fn units_of(&self, row: &[f32]) -> u64 {
-        self.trees.iter().map(|tree| u64::from(walk(tree, row, 0))).sum()
+    pub(crate) fn units_of(&self, row: &[f64]) -> u64 {
+        if row.len() > SHORT {
+            let row: Vec<f32> = row.iter().copied().map(narrow).collect();
+            return self.walk_if_whole(&row, |walk| walk.sum_long(&row));
+        }
+        let mut short = [0.0; SHORT];
+        for (to, &from) in short.iter_mut().zip(row) {
+            *to = narrow(from);
+        }
+        self.walk_if_whole(&short[..row.len()], |walk| walk.sum_short(&short))
+    }
+
+    /// Sum of the path lengths by the plain walk, whatever the forest is.
+    #[cfg(test)]
+    pub(crate) fn sum_plainly(&self, row: &[f64]) -> u64 {
+        let row: Vec<f32> = row.iter().copied().map(narrow).collect();
+        self.trees.iter().map(|tree| u64::from(descend(tree, &row, 0))).sum()
+    }
+
+    /// Rows that lack a value, and forests of hyperplanes, go through the trees one by one.
+    fn walk_if_whole(&self, row: &[f32], fast: impl FnOnce(&Walk) -> u64) -> u64 {
+        match &self.walk {
+            Some(walk) if !row.iter().any(|value| value.is_nan()) => fast(walk),
+            _ => self.trees.iter().map(|tree| u64::from(descend(tree, row, 0))).sum(),
+        }
     }
 }
 
 /// Path length of a row from a node on, in units.
-fn walk(tree: &Tree, row: &[f32], from: usize) -> u32 {
+fn descend(tree: &Tree, row: &[f32], from: usize) -> u32 {
     let mut at = from;
     loop {
         let node = tree.nodes[at];
@@ -90,7 +122,7 @@ fn walk(tree: &Tree, row: &[f32], from: usize) -> u32 {
         let left = usize::from(node.left);
         let value = tree.value_at(node, row);
         if value.is_nan() {
-            let (below, above) = (walk(tree, row, left), walk(tree, row, left + 1));
+            let (below, above) = (descend(tree, row, left), descend(tree, row, left + 1));
             return crate::tree::weighted(below, tree.counts[left], above, tree.counts[left + 1]);
         }
         at = if value <= node.threshold { left } else { left + 1 };

@@ -168,6 +168,11 @@ pub(crate) fn weighted(left: u32, left_rows: u32, right: u32, right_rows: u32) -
     ((sum + rows / 2) / rows) as u32
 }
 
+/// The part of the rows that went left.
+pub(crate) fn share(left_rows: u32, right_rows: u32) -> f64 {
+    f64::from(left_rows) / (f64::from(left_rows) + f64::from(right_rows))
+}
+
 /// Parts that do not make a tree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum TreeError {

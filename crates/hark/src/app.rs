@@ -106,7 +106,9 @@ pub(crate) fn open_registry(config: &Config) -> Registry {
 pub(crate) fn open_warehouse(config: &Config) -> anyhow::Result<Arc<dyn Warehouse>> {
     let WarehouseKind::Embedded = config.warehouse.kind;
     let warehouse = EmbeddedWarehouse::open(&config.data.dir, config.signals.clone(), &embedded_options(config));
-    Ok(Arc::new(warehouse.with_context(|| format!("failed to open the data folder `{}`", config.data.dir.display()))?))
+    Ok(Arc::new(warehouse.with_context(|| {
+        format!("failed to open the data folder `{}`", config.data.dir.display())
+    })?))
 }
 
 /// The warehouse of a configuration, for reading beside the process that writes.
@@ -114,18 +116,27 @@ pub(crate) fn open_warehouse_to_read(config: &Config) -> anyhow::Result<Arc<dyn 
     let WarehouseKind::Embedded = config.warehouse.kind;
     let dir = &config.data.dir;
     let warehouse = EmbeddedWarehouse::open_read_only(dir, config.signals.clone(), &embedded_options(config));
-    Ok(Arc::new(warehouse.with_context(|| format!("failed to open the data folder `{}`", dir.display()))?))
+    Ok(Arc::new(warehouse.with_context(|| {
+        format!("failed to open the data folder `{}`", dir.display())
+    })?))
 }
 
 fn embedded_options(config: &Config) -> Options {
-    Options { dead_letters_max: config.warehouse.dead_letters_max, ..Options::default() }
+    Options {
+        dead_letters_max: config.warehouse.dead_letters_max,
+        ..Options::default()
+    }
 }
 
 /// The bus of a configuration.
 fn open_bus(config: &Config) -> (Arc<dyn Publisher>, Box<dyn Subscriber>) {
     let BusKind::Embedded = config.bus.kind;
     let it = &config.bus;
-    let limits = Limits { max_queued: it.max_queued, max_batch: it.max_batch, patience: it.patience };
+    let limits = Limits {
+        max_queued: it.max_queued,
+        max_batch: it.max_batch,
+        patience: it.patience,
+    };
     let (publisher, subscriber) = embedded(limits);
     (Arc::new(publisher), Box::new(subscriber))
 }
@@ -134,7 +145,11 @@ fn open_bus(config: &Config) -> (Arc<dyn Publisher>, Box<dyn Subscriber>) {
 /// wrote is built again from the stored readings.
 async fn restore(fleet: &Fleet, warehouse: &dyn Warehouse) -> anyhow::Result<()> {
     let mut stale = HashSet::new();
-    for (device_id, bytes) in warehouse.device_states().await.context("failed to read the devices' states")? {
+    for (device_id, bytes) in warehouse
+        .device_states()
+        .await
+        .context("failed to read the devices' states")?
+    {
         if let Err(cause) = fleet.restore(device_id.clone(), &bytes) {
             warn!(device = %device_id, error = %cause, "device state is built again from its readings");
             stale.insert(device_id);

@@ -29,16 +29,31 @@ pub(crate) fn describe() {
     describe_counter!(DUPLICATE, "Readings that were stored already");
     describe_counter!(REJECTED, "Messages refused and kept as dead letters, by reason");
     describe_counter!(LATE, "Readings stored though a later one of the device was known");
-    describe_counter!(CLOCK_SUSPECT, "Readings stored with a time too far ahead to be believed");
+    describe_counter!(
+        CLOCK_SUSPECT,
+        "Readings stored with a time too far ahead to be believed"
+    );
     describe_counter!(IGNORED, "Fields left out because no declared signal answers to them");
     describe_counter!(ANOMALIES, "Readings with an anomalous verdict");
     describe_counter!(STORE_RETRIES, "Commits tried again");
     describe_counter!(REQUESTS, "HTTP requests answered, by route and status class");
     describe_gauge!(MODEL, "When the model in force was trained, seconds since 1970");
     describe_gauge!(NEWEST, "When readings were last committed, seconds since 1970");
-    SOURCES.iter().for_each(|it| counter!(RECEIVED, "source" => *it).increment(0));
-    RejectionCode::ALL.iter().for_each(|it| counter!(REJECTED, "reason" => it.as_str()).increment(0));
-    for name in [STORED, DUPLICATE, LATE, CLOCK_SUSPECT, IGNORED, ANOMALIES, STORE_RETRIES] {
+    SOURCES
+        .iter()
+        .for_each(|it| counter!(RECEIVED, "source" => *it).increment(0));
+    RejectionCode::ALL
+        .iter()
+        .for_each(|it| counter!(REJECTED, "reason" => it.as_str()).increment(0));
+    for name in [
+        STORED,
+        DUPLICATE,
+        LATE,
+        CLOCK_SUSPECT,
+        IGNORED,
+        ANOMALIES,
+        STORE_RETRIES,
+    ] {
         counter!(name).increment(0);
     }
 }
@@ -63,9 +78,13 @@ pub(crate) fn outcomes(outcomes: &[Outcome]) {
             Outcome::Rejected(rejection) => counter!(REJECTED, "reason" => rejection.code.as_str()).increment(1),
         }
     }
-    for (name, count) in
-        [(STORED, stored), (DUPLICATE, duplicate), (LATE, late), (CLOCK_SUSPECT, suspect), (IGNORED, ignored)]
-    {
+    for (name, count) in [
+        (STORED, stored),
+        (DUPLICATE, duplicate),
+        (LATE, late),
+        (CLOCK_SUSPECT, suspect),
+        (IGNORED, ignored),
+    ] {
         counter!(name).increment(count);
     }
 }
@@ -73,7 +92,9 @@ pub(crate) fn outcomes(outcomes: &[Outcome]) {
 /// Verdicts were committed.
 pub(crate) fn verdicts(readings: &[Judged], stored: &[Stored]) {
     let new = readings.iter().zip(stored).filter(|(_, it)| **it == Stored::New);
-    let anomalies = new.filter(|(judged, _)| judged.verdict.as_ref().is_some_and(|it| it.is_anomaly)).count();
+    let anomalies = new
+        .filter(|(judged, _)| judged.verdict.as_ref().is_some_and(|it| it.is_anomaly))
+        .count();
     counter!(ANOMALIES).increment(anomalies as u64);
     if let Some(last) = readings.last() {
         gauge!(NEWEST).set(last.received_at.as_secs_f64());

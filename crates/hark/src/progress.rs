@@ -29,7 +29,11 @@ impl Progress {
         if bar.is_none() {
             eprintln!("{what} …");
         }
-        Self { what, begun: Instant::now(), bar }
+        Self {
+            what,
+            begun: Instant::now(),
+            bar,
+        }
     }
 
     /// Is so far, as a share of the whole.

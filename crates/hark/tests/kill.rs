@@ -19,8 +19,9 @@ const SEED: u64 = 2_026;
 /// One batch of twenty readings of one client, each with an identity of its own.
 fn batch(client: usize, number: usize) -> (Vec<(String, i64)>, String) {
     let device = format!("client_{client}");
-    let ids: Vec<(String, i64)> =
-        (0..20).map(|it| (device.clone(), 1_750_000_000 + (number * 20 + it) as i64)).collect();
+    let ids: Vec<(String, i64)> = (0..20)
+        .map(|it| (device.clone(), 1_750_000_000 + (number * 20 + it) as i64))
+        .collect();
     let line = |(device, at): &(String, i64)| {
         let at = domain::Timestamp::from_secs(*at);
         format!("{{\"device_id\":\"{device}\",\"timestamp\":\"{at}\",\"temperature\":20.5,\"vibration\":1.5}}\n")
@@ -34,7 +35,10 @@ fn post(api: &str, client: usize, next: &AtomicUsize, acked: &Mutex<BTreeSet<(St
     let agent = agent();
     loop {
         let (ids, body) = batch(client, next.load(Ordering::SeqCst));
-        let answer = agent.post(format!("{api}/api/v1/readings")).content_type("application/x-ndjson").send(body);
+        let answer = agent
+            .post(format!("{api}/api/v1/readings"))
+            .content_type("application/x-ndjson")
+            .send(body);
         let Ok(answer) = answer else { return };
         assert_eq!(answer.status(), 200);
         acked.lock().unwrap().extend(ids);
@@ -70,7 +74,11 @@ fn nothing_acknowledged_is_lost_or_doubled_by_kills() {
     let stored = stored(data.path());
     let lost = acked.iter().filter(|it| stored.binary_search(it).is_err()).count();
     let doubled = stored.windows(2).filter(|it| it[0] == it[1]).count();
-    println!("{KILLS} kills, {} readings acknowledged, {} stored, {lost} lost, {doubled} doubled", acked.len(), stored.len());
+    println!(
+        "{KILLS} kills, {} readings acknowledged, {} stored, {lost} lost, {doubled} doubled",
+        acked.len(),
+        stored.len()
+    );
     assert!(acked.len() > KILLS * 20);
     assert_eq!((lost, doubled), (0, 0));
 }
@@ -82,10 +90,18 @@ fn stored(data: &std::path::Path) -> Vec<(String, i64)> {
     assert_eq!(hark.get("/health")["status"], "healthy");
     assert_eq!(hark.terminate(), Some(0));
     let database = rusqlite::Connection::open(data.join("hark.db")).unwrap();
-    let check: String = database.query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
+    let check: String = database
+        .query_row("PRAGMA integrity_check", [], |row| row.get(0))
+        .unwrap();
     assert_eq!(check, "ok");
-    let mut query = database.prepare("SELECT device_id, timestamp FROM sensor_readings").unwrap();
-    let rows = query.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)? / 1_000_000))).unwrap();
+    let mut query = database
+        .prepare("SELECT device_id, timestamp FROM sensor_readings")
+        .unwrap();
+    let rows = query
+        .query_map([], |row| {
+            Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)? / 1_000_000))
+        })
+        .unwrap();
     let mut stored: Vec<(String, i64)> = rows.map(Result::unwrap).collect();
     stored.sort();
     stored

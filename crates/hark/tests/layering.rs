@@ -22,7 +22,18 @@ fn dependencies() -> BTreeMap<String, BTreeSet<String>> {
     let normal = |it: &&Value| it["kind"].is_null();
     let packages = metadata["packages"].as_array().unwrap().iter();
     packages
-        .map(|it| (name(it), it["dependencies"].as_array().unwrap().iter().filter(normal).map(name).collect()))
+        .map(|it| {
+            (
+                name(it),
+                it["dependencies"]
+                    .as_array()
+                    .unwrap()
+                    .iter()
+                    .filter(normal)
+                    .map(name)
+                    .collect(),
+            )
+        })
         .collect()
 }
 
@@ -41,7 +52,10 @@ fn each_crate_imports_what_the_architecture_allows() {
     imports_of_ours("detector", &["domain", "forest"]);
     imports_of_ours("bus", &["domain"]);
     imports_of_ours("warehouse", &["domain"]);
-    imports_of_ours("hark", &["bus", "detector", "domain", "forest", "simulator", "warehouse"]);
+    imports_of_ours(
+        "hark",
+        &["bus", "detector", "domain", "forest", "simulator", "warehouse"],
+    );
 }
 
 #[test]

@@ -1,7 +1,6 @@
 //! How many readings a second the simulator makes on one core: `cargo run --release -p simulator --example speed`.
 
 #![expect(clippy::disallowed_methods, reason = "it measures time")]
-
 #![expect(clippy::print_stdout, reason = "a figure for a person is all that it is for")]
 
 use std::hint::black_box;

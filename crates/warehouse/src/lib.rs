@@ -182,6 +182,12 @@ pub trait Warehouse: Send + Sync {
     /// When the warehouse cannot be read.
     async fn dead_letters(&self, query: DeadLetterQuery) -> Result<Page<StoredDeadLetter>, WarehouseError>;
 
+    /// How many dead letters are kept.
+    ///
+    /// # Errors
+    /// When the warehouse cannot be read.
+    async fn dead_letter_count(&self) -> Result<u64, WarehouseError>;
+
     /// Takes dead letters away, and says how many there were.
     ///
     /// # Errors

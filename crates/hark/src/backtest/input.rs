@@ -49,7 +49,12 @@ impl Input {
             label(&mut entries, truth, args)?;
         }
         let (device_column, time_column) = (args.device_column.clone(), args.time_column.clone());
-        Ok(Self { device_column, time_column, signals, entries })
+        Ok(Self {
+            device_column,
+            time_column,
+            signals,
+            entries,
+        })
     }
 
     /// How many rows could not be taken.
@@ -82,7 +87,10 @@ impl Columns {
         if let (Some(label), Ok(reading)) = (self.label, &mut reading) {
             let name = args.label_column.as_deref().unwrap_or("label");
             let label = row.truth(label, name).with_context(|| format!("row {}", row.number))?;
-            reading.truth = label.map(|is_anomaly| Truth { is_anomaly, anomaly_type: None });
+            reading.truth = label.map(|is_anomaly| Truth {
+                is_anomaly,
+                anomaly_type: None,
+            });
         }
         Ok(Entry {
             device: row.text(self.device).unwrap_or_default().into_owned(),
@@ -100,9 +108,18 @@ fn declare(
     args: &BacktestArgs,
 ) -> anyhow::Result<(Signals, Vec<(String, String)>)> {
     let chosen: Vec<&str> = if args.signals.is_empty() {
-        let others = [Some(&args.device_column), Some(&args.time_column), args.split_column.as_ref(), args.label_column.as_ref()];
+        let others = [
+            Some(&args.device_column),
+            Some(&args.time_column),
+            args.split_column.as_ref(),
+            args.label_column.as_ref(),
+        ];
         let is_other = |name: &String| others.iter().flatten().any(|it| *it == name);
-        columns.iter().filter(|it| it.numeric && !is_other(&it.name)).map(|it| it.name.as_str()).collect()
+        columns
+            .iter()
+            .filter(|it| it.numeric && !is_other(&it.name))
+            .map(|it| it.name.as_str())
+            .collect()
     } else {
         args.signals.iter().map(String::as_str).collect()
     };
@@ -111,9 +128,17 @@ fn declare(
         known.unwrap_or_else(|| Signal::new(&fitting(column), "1"))
     };
     let signals: Vec<Signal> = chosen.iter().map(|it| declared(it)).collect();
-    let maps = signals.iter().zip(&chosen).map(|(signal, column)| (signal.name.clone(), (*column).to_owned())).collect();
+    let maps = signals
+        .iter()
+        .zip(&chosen)
+        .map(|(signal, column)| (signal.name.clone(), (*column).to_owned()))
+        .collect();
     let signals = Signals::new(signals).map_err(|cause| {
-        Fault::new(format!("the columns to judge cannot be used: {cause}"), "choose them with --signals").exit(Exit::Usage)
+        Fault::new(
+            format!("the columns to judge cannot be used: {cause}"),
+            "choose them with --signals",
+        )
+        .exit(Exit::Usage)
     })?;
     Ok((signals, maps))
 }
@@ -121,7 +146,11 @@ fn declare(
 fn fitting(column: &str) -> String {
     let fit = |it: char| if it.is_ascii_alphanumeric() { it } else { '_' };
     let name: String = column.chars().map(fit).take(40).collect();
-    if name.starts_with(|it: char| it.is_ascii_alphabetic()) { name } else { format!("signal_{name}") }
+    if name.starts_with(|it: char| it.is_ascii_alphabetic()) {
+        name
+    } else {
+        format!("signal_{name}")
+    }
 }
 
 /// Marks the training rows where no column does.
@@ -138,7 +167,10 @@ fn split(entries: &mut [Entry], args: &BacktestArgs) {
     }
     let fraction = args.train_fraction.unwrap_or(TRAIN_FRACTION);
     let train = |count: u64| args.train_rows.unwrap_or((count as f64 * fraction).floor() as u64);
-    let mut left: HashMap<String, u64> = counts.into_iter().map(|(device, count)| (device, train(count))).collect();
+    let mut left: HashMap<String, u64> = counts
+        .into_iter()
+        .map(|(device, count)| (device, train(count)))
+        .collect();
     for entry in entries {
         let left = left.entry(entry.device.clone()).or_default();
         entry.train = *left > 0;
@@ -157,7 +189,10 @@ fn label(entries: &mut [Entry], truth: &Place, args: &BacktestArgs) -> anyhow::R
         let row = row.with_context(|| format!("failed to read `{truth}`"))?;
         let of = || format!("row {} of `{truth}`", row.number);
         let name = DeviceId::new(&row.text(device).unwrap_or_default()).with_context(of)?;
-        let at = row.time(time, &args.time_column).with_context(of)?.unwrap_or(Timestamp::EPOCH);
+        let at = row
+            .time(time, &args.time_column)
+            .with_context(of)?
+            .unwrap_or(Timestamp::EPOCH);
         if let Some(label) = row.truth(label, "label").with_context(of)? {
             labels.entry((name, at)).or_default().push_back(label);
         }
@@ -165,7 +200,10 @@ fn label(entries: &mut [Entry], truth: &Place, args: &BacktestArgs) -> anyhow::R
     for reading in entries.iter_mut().filter_map(|it| it.reading.as_mut().ok()) {
         let key = (reading.device_id.clone(), reading.timestamp);
         let label = labels.get_mut(&key).and_then(VecDeque::pop_front);
-        reading.truth = label.map(|is_anomaly| Truth { is_anomaly, anomaly_type: None });
+        reading.truth = label.map(|is_anomaly| Truth {
+            is_anomaly,
+            anomaly_type: None,
+        });
     }
     Ok(())
 }

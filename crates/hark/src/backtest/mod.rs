@@ -28,13 +28,24 @@ pub(crate) fn run(config: &Config, args: &BacktestArgs, format: Format) -> anyho
     let progress = Progress::new("reading the table");
     let input = Input::read(config, args)?;
     progress.done();
-    let plan = Plan { forest: config.forest, spec: config.detector.spec.clone(), policy: config.detector.policy };
+    let plan = Plan {
+        forest: config.forest,
+        spec: config.detector.spec.clone(),
+        policy: config.detector.policy,
+    };
     let progress = Progress::new("training and judging");
     let model = train(&input, plan.check()?)?;
-    let mut writer = args.output.as_ref().map(|place| verdicts::Writer::create(place, &input)).transpose()?;
+    let mut writer = args
+        .output
+        .as_ref()
+        .map(|place| verdicts::Writer::create(place, &input))
+        .transpose()?;
     let mut replay = Replay::new(&model);
     for (at, entry) in input.entries.iter().enumerate() {
-        let judged = entry.reading.as_ref().map(|reading| replay.judge(reading, !entry.train));
+        let judged = entry
+            .reading
+            .as_ref()
+            .map(|reading| replay.judge(reading, !entry.train));
         if let Some(writer) = &mut writer {
             writer.row(entry, judged.as_ref().ok())?;
         }
@@ -46,14 +57,26 @@ pub(crate) fn run(config: &Config, args: &BacktestArgs, format: Format) -> anyho
         writer.finish().context("failed to write the verdicts")?;
     }
     progress.done();
-    let report = replay.evaluation.report(&input.signals.iter().map(|it| it.name.as_str()).collect::<Vec<_>>());
+    let report = replay
+        .evaluation
+        .report(&input.signals.iter().map(|it| it.name.as_str()).collect::<Vec<_>>());
     tell(&report, input.refused(), args, format)?;
-    Ok(if args.fail_on_anomaly && report.flag_rate > 0.0 { Exit::AnomaliesFound } else { Exit::Ok })
+    Ok(if args.fail_on_anomaly && report.flag_rate > 0.0 {
+        Exit::AnomaliesFound
+    } else {
+        Exit::Ok
+    })
 }
 
 /// A model of the training rows.
 fn train(input: &Input, plan: CheckedPlan) -> anyhow::Result<Model> {
-    let rows = || input.entries.iter().filter(|it| it.train).filter_map(|it| it.reading.as_ref().ok());
+    let rows = || {
+        input
+            .entries
+            .iter()
+            .filter(|it| it.train)
+            .filter_map(|it| it.reading.as_ref().ok())
+    };
     let mut baselines = BaselinePass::new(&input.signals);
     rows().for_each(|it| baselines.push(it));
     let mut pass = FeaturePass::new(plan, input.signals.clone(), baselines.finish());
@@ -85,7 +108,11 @@ struct Replay<'a> {
 
 impl<'a> Replay<'a> {
     fn new(model: &'a Model) -> Self {
-        Self { model, devices: HashMap::new(), evaluation: Evaluation::default() }
+        Self {
+            model,
+            devices: HashMap::new(),
+            evaluation: Evaluation::default(),
+        }
     }
 
     fn judge(&mut self, reading: &Reading, counts: bool) -> Judged {
@@ -93,7 +120,10 @@ impl<'a> Replay<'a> {
             let fresh = (DeviceState::new(&self.model.signals), false);
             self.devices.insert(reading.device_id.clone(), fresh);
         }
-        let (state, was_anomalous) = self.devices.get_mut(&reading.device_id).expect("it was put there above");
+        let (state, was_anomalous) = self
+            .devices
+            .get_mut(&reading.device_id)
+            .expect("it was put there above");
         let verdict = self.model.judge(Some(state), reading);
         state.push(reading);
         let alert = verdict.is_anomaly && !*was_anomalous;
@@ -104,7 +134,6 @@ impl<'a> Replay<'a> {
         Judged { verdict, alert }
     }
 }
-
 
 /// Tells what was measured: on stdout, unless the verdicts go there.
 fn tell(report: &Report, refused: usize, args: &BacktestArgs, format: Format) -> anyhow::Result<()> {

@@ -24,7 +24,10 @@ impl Writer {
         }
         header.push("reason".to_owned());
         csv.write_record(&header)?;
-        Ok(Self { csv, n_signals: input.signals.len() })
+        Ok(Self {
+            csv,
+            n_signals: input.signals.len(),
+        })
     }
 
     /// Writes a row. Scores are turned round: larger is more anomalous, above 0 is flagged. A row that could not be
@@ -37,7 +40,13 @@ impl Writer {
         let Some(Judged { verdict, alert }) = judged else {
             ["", "0", "0"].iter().for_each(|it| record.push_field(it));
             (0..self.n_signals).for_each(|_| ["", "0"].iter().for_each(|it| record.push_field(it)));
-            record.push_field(&entry.reading.as_ref().err().map_or_else(String::new, |it| format!("refused: {it}")));
+            record.push_field(
+                &entry
+                    .reading
+                    .as_ref()
+                    .err()
+                    .map_or_else(String::new, |it| format!("refused: {it}")),
+            );
             self.csv.write_record(&record)?;
             return Ok(());
         };
@@ -48,7 +57,14 @@ impl Writer {
             record.push_field(&judgement.map(|it| (-it.score).to_string()).unwrap_or_default());
             record.push_field(bit(judgement.is_some_and(|it| it.is_anomaly)));
         }
-        record.push_field(&verdict.reasons.iter().map(|it| it.text.as_str()).collect::<Vec<_>>().join("; "));
+        record.push_field(
+            &verdict
+                .reasons
+                .iter()
+                .map(|it| it.text.as_str())
+                .collect::<Vec<_>>()
+                .join("; "),
+        );
         self.csv.write_record(&record)?;
         Ok(())
     }

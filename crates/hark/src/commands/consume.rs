@@ -67,7 +67,10 @@ async fn publish(app: &App, mut lines: tokio::sync::mpsc::Receiver<Line>) -> any
     let mut tally = Tally::default();
     let mut waiting = Vec::with_capacity(BATCH);
     while lines.recv_many(&mut waiting, BATCH).await > 0 {
-        let messages = waiting.drain(..).collect::<Result<_, _>>().context("failed to read the messages")?;
+        let messages = waiting
+            .drain(..)
+            .collect::<Result<_, _>>()
+            .context("failed to read the messages")?;
         if let Published::Settled(outcomes) = app.publisher.publish(messages).await? {
             for outcome in outcomes {
                 match outcome {
@@ -78,7 +81,10 @@ async fn publish(app: &App, mut lines: tokio::sync::mpsc::Receiver<Line>) -> any
             }
         }
     }
-    eprintln!("{} readings stored, {} were there already, {} refused", tally.stored, tally.duplicate, tally.rejected);
+    eprintln!(
+        "{} readings stored, {} were there already, {} refused",
+        tally.stored, tally.duplicate, tally.rejected
+    );
     if tally.rejected > 0 {
         eprintln!("hint: see `hark dead-letters list`");
     }

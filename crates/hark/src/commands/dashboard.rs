@@ -12,6 +12,10 @@ pub(crate) async fn run(config: Config) -> anyhow::Result<()> {
     shutdown::on_signals(stop.clone())?;
     let listener = bind(config.dashboard.listen).await?;
     let routes = dashboard::router(&config.dashboard.api)?;
-    eprintln!("Dashboard  http://{}   (over the API at {})", listener.local_addr()?, config.dashboard.api);
+    eprintln!(
+        "Dashboard  http://{}   (over the API at {})",
+        listener.local_addr()?,
+        config.dashboard.api
+    );
     http::serve(listener, routes, stop).await
 }

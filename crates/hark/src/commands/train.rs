@@ -12,8 +12,14 @@ use crate::runtime::training::{self, Order, Trained};
 pub(crate) async fn run(config: Config, args: TrainArgs) -> anyhow::Result<()> {
     let warehouse = open_warehouse_to_read(&config)?;
     let registry = open_registry(&config);
-    let range = TimeRange { start: args.since.unwrap_or(Timestamp::MIN), end: args.until.unwrap_or(Timestamp::MAX) };
-    let order = Order { range, ..Order::of(&config, args.promote)? };
+    let range = TimeRange {
+        start: args.since.unwrap_or(Timestamp::MIN),
+        end: args.until.unwrap_or(Timestamp::MAX),
+    };
+    let order = Order {
+        range,
+        ..Order::of(&config, args.promote)?
+    };
     let progress = Progress::new("training");
     let trained = training::train(warehouse.as_ref(), &registry, &order, &|_, share| progress.at(share)).await?;
     progress.done();

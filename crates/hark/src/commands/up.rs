@@ -12,12 +12,12 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::{App, Tasks};
-use crate::cli::UpArgs;
+use crate::cli::{Promotion, UpArgs};
 use crate::commands::serve::bind;
 use crate::config::Config;
 use crate::progress::Progress;
 use crate::runtime::clock;
-use crate::runtime::training::{self, Order, Promotion};
+use crate::runtime::training::{self, Order};
 use crate::{dashboard, http, shutdown};
 
 /// The share of the past that a first model is trained on; the rest is judged by it. With two days it is trained on
@@ -41,7 +41,11 @@ pub(crate) async fn run(config: Config, args: UpArgs) -> anyhow::Result<()> {
     let mut tasks = Tasks::new();
     app.start(subscriber, &mut tasks);
     serve(&app, api, page, &mut tasks)?;
-    eprintln!("hark {} keeps its data in `{}`", env!("CARGO_PKG_VERSION"), app.config.data.dir.display());
+    eprintln!(
+        "hark {} keeps its data in `{}`",
+        env!("CARGO_PKG_VERSION"),
+        app.config.data.dir.display()
+    );
     if !args.no_simulator {
         let (app, stop) = (app.clone(), stop.clone());
         let (history, empty) = (args.history, app.warehouse.devices().await?.is_empty());
@@ -79,7 +83,10 @@ async fn simulate(app: Arc<App>, history: Duration, empty: bool, begun: Instant)
         make_history(&app, params.clone(), learned, now, "simulated past to judge").await?;
     }
     let seconds = begun.elapsed().as_secs_f64();
-    eprintln!("live after {seconds:.1} s: {} simulated devices; Ctrl-C stops", app.config.simulator.devices);
+    eprintln!(
+        "live after {seconds:.1} s: {} simulated devices; Ctrl-C stops",
+        app.config.simulator.devices
+    );
     go_live(&app, params).await
 }
 
@@ -108,11 +115,17 @@ async fn make_history(
 ) -> anyhow::Result<()> {
     let progress = Progress::new(what);
     let span = to.seconds_since(from).max(1.0);
-    let mut readings = Fleet::starting_at(params, from).take_while(|it| it.timestamp < to).peekable();
+    let mut readings = Fleet::starting_at(params, from)
+        .take_while(|it| it.timestamp < to)
+        .peekable();
     let mut waiting = None;
     while let Some(at) = readings.peek().map(|it| it.timestamp) {
-        let encode = || readings.by_ref().take(HISTORY_BATCH).map(|it| message(&wire::encode(&it, &app.config.signals)));
-        let messages: Vec<Message> = tokio::task::block_in_place(|| encode().collect());
+        let messages: Vec<Message> = tokio::task::block_in_place(|| {
+            let batch = readings.by_ref().take(HISTORY_BATCH);
+            batch
+                .map(|it| message(&wire::encode(&it, &app.config.signals)))
+                .collect()
+        });
         let publisher = app.publisher.clone();
         // One batch is being made while the one before it is judged and stored.
         let next = tokio::spawn(async move { publisher.publish(messages).await });
@@ -129,7 +142,10 @@ async fn make_history(
 }
 
 async fn settled(publishing: tokio::task::JoinHandle<Result<Published, bus::BusError>>) -> anyhow::Result<()> {
-    publishing.await.context("publishing panicked")?.context("failed to publish simulated readings")?;
+    publishing
+        .await
+        .context("publishing panicked")?
+        .context("failed to publish simulated readings")?;
     Ok(())
 }
 
@@ -170,7 +186,10 @@ async fn go_live(app: &App, params: CheckedParams) -> anyhow::Result<()> {
             due.push(message(&wire::encode(&reading, &app.config.signals)));
         }
         if !due.is_empty() {
-            app.publisher.publish(due).await.context("failed to publish simulated readings")?;
+            app.publisher
+                .publish(due)
+                .await
+                .context("failed to publish simulated readings")?;
         }
     }
 }

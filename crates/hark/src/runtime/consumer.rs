@@ -43,7 +43,7 @@ impl Consumer {
     ///
     /// # Errors
     /// When the bus or the warehouse fails for good. What was pulled and not committed was not settled.
-    pub(crate) async fn run(&self, mut subscriber: impl Subscriber, stop: CancellationToken) -> anyhow::Result<()> {
+    pub(crate) async fn run(&self, mut subscriber: Box<dyn Subscriber>, stop: CancellationToken) -> anyhow::Result<()> {
         loop {
             let batch = tokio::select! {
                 () = stop.cancelled() => return Ok(()),
@@ -105,8 +105,21 @@ impl Consumer {
             }
             (late, verdict)
         });
-        let notes = Notes { ignored: decoded.ignored, late, clock_suspect };
-        Ok((Judged { reading, received_at, verdict, late, clock_suspect }, notes))
+        let notes = Notes {
+            ignored: decoded.ignored,
+            late,
+            clock_suspect,
+        };
+        Ok((
+            Judged {
+                reading,
+                received_at,
+                verdict,
+                late,
+                clock_suspect,
+            },
+            notes,
+        ))
     }
 
     /// Writes a commit, trying again for as long as the warehouse says that it may help.
@@ -155,7 +168,9 @@ fn touch(touched: &mut HashMap<DeviceId, DeviceUpdate>, judged: &Judged) {
         };
         touched.insert(device_id, update);
     }
-    let Some(update) = touched.get_mut(&reading.device_id) else { return };
+    let Some(update) = touched.get_mut(&reading.device_id) else {
+        return;
+    };
     if let Some(location) = &reading.location {
         update.location = Some(Location::clone(location));
     }

@@ -44,7 +44,10 @@ pub(crate) struct Subscription {
 impl Events {
     /// No event yet.
     pub(crate) fn new() -> Self {
-        Self { sender: broadcast::channel(KEPT).0, kept: Mutex::default() }
+        Self {
+            sender: broadcast::channel(KEPT).0,
+            kept: Mutex::default(),
+        }
     }
 
     /// Tells everybody.

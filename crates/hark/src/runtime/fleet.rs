@@ -20,7 +20,11 @@ pub(crate) struct Fleet {
 impl Fleet {
     /// No device yet.
     pub(crate) fn new(signals: Signals) -> Self {
-        Self { signals, hasher: RandomState::new(), shards: std::array::from_fn(|_| RwLock::default()) }
+        Self {
+            signals,
+            hasher: RandomState::new(),
+            shards: std::array::from_fn(|_| RwLock::default()),
+        }
     }
 
     /// The declared signals.
@@ -40,7 +44,9 @@ impl Fleet {
 
     /// Looks at the state of a device; `None` for one that was never heard.
     pub(crate) fn read<R>(&self, device_id: &DeviceId, look: impl FnOnce(Option<&DeviceState>) -> R) -> R {
-        let shard = self.shards[self.shard(device_id)].read().unwrap_or_else(PoisonError::into_inner);
+        let shard = self.shards[self.shard(device_id)]
+            .read()
+            .unwrap_or_else(PoisonError::into_inner);
         look(shard.get(device_id))
     }
 
@@ -50,12 +56,18 @@ impl Fleet {
         if let Some(state) = shard.get_mut(device_id) {
             return change(state);
         }
-        change(shard.entry(device_id.clone()).or_insert_with(|| DeviceState::new(&self.signals)))
+        change(
+            shard
+                .entry(device_id.clone())
+                .or_insert_with(|| DeviceState::new(&self.signals)),
+        )
     }
 
     /// The state of a device as bytes to store.
     pub(crate) fn state_bytes(&self, device_id: &DeviceId) -> Vec<u8> {
-        self.read(device_id, |state| state.map(|it| it.to_bytes(&self.signals)).unwrap_or_default())
+        self.read(device_id, |state| {
+            state.map(|it| it.to_bytes(&self.signals)).unwrap_or_default()
+        })
     }
 
     fn shard(&self, device_id: &DeviceId) -> usize {
@@ -63,6 +75,8 @@ impl Fleet {
     }
 
     fn write(&self, device_id: &DeviceId) -> std::sync::RwLockWriteGuard<'_, HashMap<DeviceId, DeviceState>> {
-        self.shards[self.shard(device_id)].write().unwrap_or_else(PoisonError::into_inner)
+        self.shards[self.shard(device_id)]
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }

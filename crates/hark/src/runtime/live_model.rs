@@ -27,7 +27,12 @@ impl LiveModel {
     /// The model that the registry points at now. A model that cannot be read is told and left out, since readings
     /// must be stored all the same.
     pub(crate) fn open(registry: Arc<Registry>, signals: Signals, events: Arc<Events>) -> Self {
-        let live = Self { registry, signals, events, model: ArcSwapOption::empty() };
+        let live = Self {
+            registry,
+            signals,
+            events,
+            model: ArcSwapOption::empty(),
+        };
         live.refresh();
         live
     }
@@ -46,7 +51,9 @@ impl LiveModel {
     }
 
     fn try_refresh(&self) -> anyhow::Result<()> {
-        let Some(version) = self.registry.live()? else { return Ok(()) };
+        let Some(version) = self.registry.live()? else {
+            return Ok(());
+        };
         if self.get().is_some_and(|it| *it.version == *version) {
             return Ok(());
         }

@@ -117,7 +117,9 @@ impl Registry {
         match fs::read(&path) {
             Ok(bytes) => {
                 let metrics = serde_json::from_slice(&bytes);
-                Ok(Some(metrics.with_context(|| format!("failed to read `{}`", path.display()))?))
+                Ok(Some(
+                    metrics.with_context(|| format!("failed to read `{}`", path.display()))?,
+                ))
             }
             Err(cause) if cause.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(cause) => Err(cause).with_context(|| format!("failed to read `{}`", path.display())),
@@ -164,7 +166,9 @@ impl Registry {
 
     /// Puts the version back in force that was before the live one. Returns (the one in force now, the one before).
     pub(crate) fn rollback(&self) -> anyhow::Result<(String, String)> {
-        let Some(live) = self.live()? else { bail!("no model is in force, so there is nothing to roll back") };
+        let Some(live) = self.live()? else {
+            bail!("no model is in force, so there is nothing to roll back")
+        };
         let mut history = self.history()?;
         while history.last() == Some(&live) {
             history.pop();
@@ -182,7 +186,13 @@ impl Registry {
     pub(crate) fn import(&self, path: &Path) -> anyhow::Result<String> {
         let model = Model::from_bytes(&read_capped(path)?).with_context(|| refused(path))?;
         let version = self.reserve()?;
-        self.register(&Model { version: version.as_str().into(), ..model }, None)?;
+        self.register(
+            &Model {
+                version: version.as_str().into(),
+                ..model
+            },
+            None,
+        )?;
         Ok(version)
     }
 
@@ -219,7 +229,10 @@ fn number(version: &str) -> Option<u64> {
 }
 
 fn checked_name(version: &str) -> anyhow::Result<&str> {
-    ensure!(number(version).is_some(), "`{version}` is no model version\nhint: versions look like m-0001; see `hark models list`");
+    ensure!(
+        number(version).is_some(),
+        "`{version}` is no model version\nhint: versions look like m-0001; see `hark models list`"
+    );
     Ok(version)
 }
 
@@ -227,7 +240,9 @@ fn read_capped(path: &Path) -> anyhow::Result<Vec<u8>> {
     let file = File::open(path).with_context(|| format!("failed to open model `{}`", path.display()))?;
     let mut bytes = Vec::new();
     let cap = detector::artifact::MAX_BYTES as u64 + 1;
-    file.take(cap).read_to_end(&mut bytes).with_context(|| format!("failed to read model `{}`", path.display()))?;
+    file.take(cap)
+        .read_to_end(&mut bytes)
+        .with_context(|| format!("failed to read model `{}`", path.display()))?;
     Ok(bytes)
 }
 

@@ -9,19 +9,8 @@ use warehouse::{Scan, Warehouse};
 
 use super::clock;
 use super::registry::{Metrics, Registry};
+use crate::cli::Promotion;
 use crate::config::Config;
-
-/// Whether a trained model goes into force.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
-pub(crate) enum Promotion {
-    /// Always.
-    Always,
-    /// Never; `hark models promote` does it.
-    Never,
-    /// When it is not worse than the live one on the same held-out readings.
-    #[default]
-    IfBetter,
-}
 
 /// What to train.
 pub(crate) struct Order {
@@ -36,7 +25,11 @@ pub(crate) struct Order {
 impl Order {
     /// The order that a configuration gives, over all stored readings.
     pub(crate) fn of(config: &Config, promotion: Promotion) -> anyhow::Result<Self> {
-        let plan = Plan { forest: config.forest, spec: config.detector.spec.clone(), policy: config.detector.policy };
+        let plan = Plan {
+            forest: config.forest,
+            spec: config.detector.spec.clone(),
+            policy: config.detector.policy,
+        };
         Ok(Self {
             signals: config.signals.clone(),
             plan: plan.check()?,
@@ -67,22 +60,40 @@ pub(crate) async fn train(
     order: &Order,
     progress: Progress<'_>,
 ) -> anyhow::Result<Trained> {
-    let total: u64 = warehouse.activity(order.range).await?.iter().map(|it| it.readings).sum();
+    let total: u64 = warehouse
+        .activity(order.range)
+        .await?
+        .iter()
+        .map(|it| it.readings)
+        .sum();
     if total < order.min_readings {
-        let error = detector::TrainError::TooFew { have: total, need: order.min_readings };
+        let error = detector::TrainError::TooFew {
+            have: total,
+            need: order.min_readings,
+        };
         return Err(anyhow::Error::new(error).context(
             "not enough history to train\nhint: let readings come in, `hark import` a file, or `hark simulate`",
         ));
     }
     let fit_on = ((1.0 - order.holdout) * total as f64).floor().max(1.0) as u64;
-    let mut replay = Replay { scan: warehouse.scan(order.range), left: fit_on, seen: 0, rest: Vec::new() };
+    let mut replay = Replay {
+        scan: warehouse.scan(order.range),
+        left: fit_on,
+        seen: 0,
+        rest: Vec::new(),
+    };
     let mut baselines = BaselinePass::new(&order.signals);
     while let Some(readings) = replay.next().await? {
         readings.iter().for_each(|it| baselines.push(it));
         progress("learning what is usual", replay.seen as f64 / fit_on as f64);
     }
     let mut pass = FeaturePass::new(order.plan.clone(), order.signals.clone(), baselines.finish());
-    let mut replay = Replay { scan: warehouse.scan(order.range), left: fit_on, seen: 0, rest: Vec::new() };
+    let mut replay = Replay {
+        scan: warehouse.scan(order.range),
+        left: fit_on,
+        seen: 0,
+        rest: Vec::new(),
+    };
     while let Some(readings) = replay.next().await? {
         tokio::task::block_in_place(|| readings.iter().for_each(|it| pass.push(it)));
         progress("computing features", replay.seen as f64 / fit_on as f64);
@@ -93,31 +104,59 @@ pub(crate) async fn train(
     let (model, states) = tokio::task::block_in_place(|| pass.fit(version, clock::now(), threads))?;
     let champion = champion(registry, &order.signals)?;
     replay.left = u64::MAX;
-    let mut trial = Trial { states, challenger: Evaluation::default(), champion: champion.map(|it| (it, Evaluation::default())) };
+    let mut trial = Trial {
+        states,
+        challenger: Evaluation::default(),
+        champion: champion.map(|it| (it, Evaluation::default())),
+    };
     while let Some(readings) = replay.next().await? {
         tokio::task::block_in_place(|| readings.iter().for_each(|it| trial.push(&model, it)));
-        progress("evaluating on held-out readings", (replay.seen.saturating_sub(fit_on)) as f64 / (total - fit_on).max(1) as f64);
+        progress(
+            "evaluating on held-out readings",
+            (replay.seen.saturating_sub(fit_on)) as f64 / (total - fit_on).max(1) as f64,
+        );
     }
     finish(registry, order, model, trial)
 }
 
 fn finish(registry: &Registry, order: &Order, model: Model, trial: Trial) -> anyhow::Result<Trained> {
     let names: Vec<&str> = model.signals.iter().map(|it| it.name.as_str()).collect();
-    let metrics = Metrics { held_out: trial.challenger.report(&names) };
-    registry.register(&model, Some(&metrics)).context("failed to register the model")?;
-    let champion = trial.champion.map(|(champion, evaluation)| (champion, evaluation.report(&names)));
+    let metrics = Metrics {
+        held_out: trial.challenger.report(&names),
+    };
+    registry
+        .register(&model, Some(&metrics))
+        .context("failed to register the model")?;
+    let champion = trial
+        .champion
+        .map(|(champion, evaluation)| (champion, evaluation.report(&names)));
     let (promoted, why) = decide(order.promotion, &metrics.held_out, champion.as_ref());
     if promoted {
         registry.promote(&model.version)?;
     }
-    Ok(Trained { model, metrics, promoted, why })
+    Ok(Trained {
+        model,
+        metrics,
+        promoted,
+        why,
+    })
 }
 
 /// The model in force, if it can judge these signals. One that cannot be read does not stand in the way of a new one.
 fn champion(registry: &Registry, signals: &Signals) -> anyhow::Result<Option<Model>> {
-    let Some(version) = registry.live()? else { return Ok(None) };
+    let Some(version) = registry.live()? else {
+        return Ok(None);
+    };
     let model = registry.load(&version).and_then(|it| Ok(it.for_signals(signals)?));
-    Ok(model.inspect_err(|cause| tracing::warn!(version, error = format!("{cause:#}"), "the live model cannot be compared")).ok())
+    Ok(model
+        .inspect_err(|cause| {
+            tracing::warn!(
+                version,
+                error = format!("{cause:#}"),
+                "the live model cannot be compared"
+            )
+        })
+        .ok())
 }
 
 /// How far behind the champion a challenger may fall and still count as not worse.
@@ -137,14 +176,24 @@ fn decide(promotion: Promotion, challenger: &Report, champion: Option<&(Model, R
 fn compare(challenger: &Report, version: &str, champion: &Report) -> (bool, String) {
     let average = |report: &Report| report.labelled.as_ref().and_then(|it| it.average_precision);
     if let (Some(new), Some(old)) = (average(challenger), average(champion)) {
-        let word = if new + TOLERANCE >= old { "is not worse" } else { "is worse" };
-        let why = format!("average precision {new:.4} {word} than the {old:.4} of {version} on the same held-out readings");
+        let word = if new + TOLERANCE >= old {
+            "is not worse"
+        } else {
+            "is worse"
+        };
+        let why =
+            format!("average precision {new:.4} {word} than the {old:.4} of {version} on the same held-out readings");
         return (new + TOLERANCE >= old, why);
     }
     let (new, old) = (challenger.flag_rate, champion.flag_rate);
     let calm = new <= 2.0 * old + 1e-4;
     let word = if calm { "does not flag" } else { "flags" };
-    (calm, format!("without labels: it {word} more than twice as much as {version} ({new:.5} against {old:.5} of the held-out readings)"))
+    (
+        calm,
+        format!(
+            "without labels: it {word} more than twice as much as {version} ({new:.5} against {old:.5} of the held-out readings)"
+        ),
+    )
 }
 
 /// Readings as they were taken in when they were live: the ones that had come late or from the future are left out.
@@ -163,7 +212,9 @@ impl Replay {
         }
         let mut readings = std::mem::take(&mut self.rest);
         if readings.is_empty() {
-            let Some(block) = self.scan.next().await? else { return Ok(None) };
+            let Some(block) = self.scan.next().await? else {
+                return Ok(None);
+            };
             readings = block.into_iter().filter(in_time).map(|it| it.reading).collect();
         }
         let take = usize::try_from(self.left).map_or(readings.len(), |left| left.min(readings.len()));

@@ -35,14 +35,21 @@ impl Hark {
         let mut said = String::new();
         let api = loop {
             let mut line = String::new();
-            assert!(talk.read_line(&mut line).unwrap() > 0, "hark ended before it listened:\n{said}");
+            assert!(
+                talk.read_line(&mut line).unwrap() > 0,
+                "hark ended before it listened:\n{said}"
+            );
             said.push_str(&line);
             if let Some(rest) = line.strip_prefix("API") {
                 break rest.split_whitespace().next().unwrap().to_owned();
             }
         };
         // The pipe must not fill up; what is said from now on is for the person who reads a failed test.
-        std::thread::spawn(move || talk.lines().map_while(Result::ok).for_each(|it| eprintln!("hark: {it}")));
+        std::thread::spawn(move || {
+            talk.lines()
+                .map_while(Result::ok)
+                .for_each(|it| eprintln!("hark: {it}"))
+        });
         Self { child, api }
     }
 
@@ -54,14 +61,23 @@ impl Hark {
 
     /// Asks the process to end, and says with which code it did.
     pub fn terminate(&mut self) -> Option<i32> {
-        let asked = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap();
+        let asked = Command::new("kill")
+            .args(["-TERM", &self.child.id().to_string()])
+            .status()
+            .unwrap();
         assert!(asked.success());
         self.child.wait().unwrap().code()
     }
 
     /// GETs JSON.
     pub fn get(&self, path: &str) -> Value {
-        agent().get(format!("{}{path}", self.api)).call().unwrap().body_mut().read_json().unwrap()
+        agent()
+            .get(format!("{}{path}", self.api))
+            .call()
+            .unwrap()
+            .body_mut()
+            .read_json()
+            .unwrap()
     }
 }
 

@@ -24,7 +24,7 @@ pub use sample::{Sample, commit_of, device, random};
 pub use sums::{buckets_are_refused_without_a_sensible_width, sums_equal_brute_force};
 pub use writes::{
     a_commit_is_stored_whole_or_not_at_all, a_device_keeps_what_is_known_of_it, a_device_without_an_update_is_known,
-    hostile_device_names_are_names, old_readings_are_dropped, suspect_clocks_do_not_move_the_last_reading,
+    everything, hostile_device_names_are_names, old_readings_are_dropped, suspect_clocks_do_not_move_the_last_reading,
     the_first_reading_wins, what_is_stored_is_read_back, what_is_stored_outlives_a_reopening,
 };
 

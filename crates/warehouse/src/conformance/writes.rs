@@ -8,7 +8,7 @@ use super::sample::{Sample, commit_of, device};
 use crate::{Commit, Cursor, DeadLetterQuery, Device, DeviceUpdate, ReadingQuery, Stored, Warehouse};
 
 /// Every reading of a warehouse, oldest first.
-pub(super) async fn everything(warehouse: &dyn Warehouse) -> Vec<Judged> {
+pub async fn everything(warehouse: &dyn Warehouse) -> Vec<Judged> {
     let query = ReadingQuery {
         device_id: None,
         range: TimeRange::ALL,

@@ -35,8 +35,9 @@ pub(super) fn write(connection: &Connection, statement: &str, commit: &Commit) -
     let mut stored = Vec::with_capacity(commit.readings.len());
     let mut tallies: HashMap<&DeviceId, Tally<'_>> = HashMap::new();
     let mut insert = connection.prepare_cached(statement)?;
+    let mut bound = rows::Bound::default();
     for judged in &commit.readings {
-        rows::bind(&mut insert, judged)?;
+        rows::bind(&mut insert, judged, &mut bound)?;
         if insert.raw_execute()? == 0 {
             stored.push(Stored::Duplicate);
             continue;

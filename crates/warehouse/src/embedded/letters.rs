@@ -30,6 +30,12 @@ pub(super) fn page(connection: &Connection, query: &DeadLetterQuery) -> Found<Pa
     Ok(Page { items, next })
 }
 
+/// How many there are.
+pub(super) fn count(connection: &Connection) -> Found<u64> {
+    let count: i64 = connection.query_row("SELECT count(*) FROM dead_letters", [], |row| row.get(0))?;
+    Ok(count.unsigned_abs())
+}
+
 fn letter(row: &Row<'_>) -> Found<StoredDeadLetter> {
     let code: String = row.get(3)?;
     let unknown = || Trouble::Damage(format!("a dead letter has the unknown code `{code}`"));

@@ -2,14 +2,13 @@
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use crate::{WarehouseError, WarehouseErrorKind};
 
 /// The right to write into a data folder, held until it is dropped or the process ends, however it ends.
 #[derive(Debug)]
 pub struct DataDirLock {
-    dir: PathBuf,
     _file: File,
 }
 
@@ -46,16 +45,7 @@ impl DataDirLock {
         file.rewind().map_err(failed)?;
         file.write_all(std::process::id().to_string().as_bytes())
             .map_err(failed)?;
-        Ok(Self {
-            dir: dir.to_owned(),
-            _file: file,
-        })
-    }
-
-    /// The folder.
-    #[must_use]
-    pub fn dir(&self) -> &Path {
-        &self.dir
+        Ok(Self { _file: file })
     }
 }
 

@@ -6,6 +6,7 @@
 
 mod devices;
 mod failure;
+mod file;
 mod insert;
 mod letters;
 mod lock;
@@ -44,22 +45,26 @@ pub struct Options {
     pub dead_letters_max: u64,
     /// At most so many bytes of dead letters are kept, likewise.
     pub dead_letter_bytes_max: u64,
+    /// The write-ahead log is cut to so many bytes whenever no reader holds on to it.
+    pub wal_bytes_max: u64,
     /// So many questions are answered at a time.
     pub n_readers: usize,
 }
 
 impl Default for Options {
-    /// 100,000 dead letters, 256 MiB of them, four readers.
+    /// 100,000 dead letters, 256 MiB of them, a log of 64 MiB, four readers.
     fn default() -> Self {
         Self {
             dead_letters_max: 100_000,
             dead_letter_bytes_max: 256 << 20,
+            wal_bytes_max: 64 << 20,
             n_readers: 4,
         }
     }
 }
 
 /// A warehouse in `<dir>/hark.db`. Dropping it waits until the writer has closed the file, and frees the folder.
+#[derive(Debug)]
 pub struct EmbeddedWarehouse {
     layout: Arc<Layout>,
     readers: Readers,
@@ -68,6 +73,7 @@ pub struct EmbeddedWarehouse {
 }
 
 /// The way to the writer's thread.
+#[derive(Debug)]
 struct Handle {
     requests: Option<mpsc::Sender<Request>>,
     thread: Option<JoinHandle<()>>,
@@ -83,7 +89,7 @@ impl EmbeddedWarehouse {
     /// [`WarehouseErrorKind::Fatal`] when the folder is in use or cannot be written. The message names the file.
     pub fn open(dir: &Path, signals: Signals, options: &Options) -> Result<Self, WarehouseError> {
         let lock = DataDirLock::acquire(dir)?;
-        let (connection, layout) = schema::open_to_write(dir, signals)?;
+        let (connection, layout) = file::open_to_write(dir, signals, options.wal_bytes_max)?;
         let layout = Arc::new(layout);
         let dropped_letters = Arc::new(AtomicU64::new(0));
         let writer = Writer::new(
@@ -113,8 +119,8 @@ impl EmbeddedWarehouse {
     /// # Errors
     /// [`WarehouseErrorKind::Fatal`] when there is no warehouse in the folder, otherwise as [`EmbeddedWarehouse::open`].
     pub fn open_read_only(dir: &Path, signals: Signals, options: &Options) -> Result<Self, WarehouseError> {
-        let file = dir.join(schema::FILE);
-        let connection = schema::open_to_read(&file)?;
+        let file = dir.join(file::FILE);
+        let connection = file::open_to_read(&file)?;
         let layout = schema::layout(&connection, &file, signals).map_err(|it| it.in_file(&file, "open"))?;
         let layout = Arc::new(layout);
         Ok(Self {
@@ -215,6 +221,10 @@ impl Warehouse for EmbeddedWarehouse {
         self.readers
             .read(move |connection, _| letters::page(connection, &query))
             .await
+    }
+
+    async fn dead_letter_count(&self) -> Result<u64, WarehouseError> {
+        self.readers.read(|connection, _| letters::count(connection)).await
     }
 
     async fn purge_dead_letters(&self, ids: Vec<u64>) -> Result<u64, WarehouseError> {

@@ -9,9 +9,10 @@ use rusqlite::{Connection, OptionalExtension, params, params_from_iter};
 use tokio::task::{self, JoinHandle};
 
 use super::failure::{Found, Trouble};
+use super::file;
 use super::readers::finished;
 use super::rows::{self, Names};
-use super::schema::{self, Layout};
+use super::schema::Layout;
 use super::writer::{DropStep, Dropped};
 use crate::{Cursor, Page, ReadingQuery, Scan, WarehouseError};
 
@@ -224,7 +225,7 @@ impl EmbeddedScan {
         ScanState::Reads(task::spawn_blocking(move || {
             let connection = match connection {
                 Some(connection) => connection,
-                None => schema::open_to_read(&layout.file)?,
+                None => file::open_to_read(&layout.file)?,
             };
             let readings = select(&connection, &layout, &selection, SCAN_BLOCK);
             let readings = readings.map_err(|it| layout.error(it, "read"))?;

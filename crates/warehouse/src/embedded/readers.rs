@@ -7,9 +7,11 @@ use tokio::sync::Semaphore;
 use tokio::task;
 
 use super::failure::Found;
-use super::schema::{self, Layout};
+use super::file;
+use super::schema::Layout;
 use crate::{WarehouseError, WarehouseErrorKind};
 
+#[derive(Debug)]
 pub(super) struct Readers {
     layout: Arc<Layout>,
     turns: Arc<Semaphore>,
@@ -41,7 +43,7 @@ impl Readers {
             let waiting = idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
             let connection = match waiting {
                 Some(connection) => connection,
-                None => schema::open_to_read(&layout.file)?,
+                None => file::open_to_read(&layout.file)?,
             };
             let found = work(&connection, &layout).map_err(|it| layout.error(it, "read"))?;
             // A connection that failed is closed instead.

@@ -53,24 +53,50 @@ pub(super) fn check(judged: &Judged, signals: &Signals) -> Result<(), WarehouseE
     Ok(())
 }
 
-/// Binds a reading to the statement that inserts it.
-pub(super) fn bind(statement: &mut Statement<'_>, judged: &Judged) -> rusqlite::Result<()> {
+/// The texts that are bound to a statement. Neighbouring readings share most of them, and binding one copies it.
+#[derive(Debug, Default)]
+pub(super) struct Bound<'a>([Option<Option<&'a str>>; 6]);
+
+impl<'a> Bound<'a> {
+    fn bind(
+        &mut self,
+        statement: &mut Statement<'_>,
+        nth: usize,
+        at: usize,
+        text: Option<&'a str>,
+    ) -> rusqlite::Result<()> {
+        if self.0[nth] == Some(text) {
+            return Ok(());
+        }
+        statement.raw_bind_parameter(at, text)?;
+        self.0[nth] = Some(text);
+        Ok(())
+    }
+}
+
+/// Binds a reading to the statement that inserts it. `bound` is fresh for a fresh statement.
+pub(super) fn bind<'a>(
+    statement: &mut Statement<'_>,
+    judged: &'a Judged,
+    bound: &mut Bound<'a>,
+) -> rusqlite::Result<()> {
     let reading = &judged.reading;
     let location = reading.location.as_deref();
+    let truth = reading.truth.as_ref();
     let verdict = judged.verdict.as_ref();
+    let reasons = verdict.filter(|it| !it.reasons.is_empty());
     statement.raw_bind_parameter(1, reading.timestamp.as_micros())?;
     statement.raw_bind_parameter(2, reading.device_id.as_str())?;
-    statement.raw_bind_parameter(3, location.and_then(|it| it.building.as_deref()))?;
-    statement.raw_bind_parameter(4, location.and_then(|it| it.floor.as_deref()))?;
-    statement.raw_bind_parameter(5, location.and_then(|it| it.room.as_deref()))?;
-    statement.raw_bind_parameter(6, reading.device_type.as_deref())?;
-    statement.raw_bind_parameter(7, reading.truth.as_ref().map(|it| it.is_anomaly))?;
-    statement.raw_bind_parameter(8, reading.truth.as_ref().and_then(|it| it.anomaly_type.as_deref()))?;
+    bound.bind(statement, 0, 3, location.and_then(|it| it.building.as_deref()))?;
+    bound.bind(statement, 1, 4, location.and_then(|it| it.floor.as_deref()))?;
+    bound.bind(statement, 2, 5, location.and_then(|it| it.room.as_deref()))?;
+    bound.bind(statement, 3, 6, reading.device_type.as_deref())?;
+    statement.raw_bind_parameter(7, truth.map(|it| it.is_anomaly))?;
+    bound.bind(statement, 4, 8, truth.and_then(|it| it.anomaly_type.as_deref()))?;
     statement.raw_bind_parameter(9, judged.received_at.as_micros())?;
-    statement.raw_bind_parameter(10, verdict.map(|it| &*it.model_version))?;
+    bound.bind(statement, 5, 10, verdict.map(|it| &*it.model_version))?;
     statement.raw_bind_parameter(11, verdict.map(|it| it.score))?;
     statement.raw_bind_parameter(12, verdict.map(|it| it.is_anomaly))?;
-    let reasons = verdict.filter(|it| !it.reasons.is_empty());
     statement.raw_bind_parameter(13, reasons.map(|it| to_json(&it.reasons)))?;
     statement.raw_bind_parameter(14, judged.late)?;
     statement.raw_bind_parameter(15, judged.clock_suspect)?;

@@ -11,8 +11,8 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::failure::{Found, Trouble};
 use super::insert::{self, Letters};
-use super::schema::{self, Layout};
-use super::{DataDirLock, Options, pages};
+use super::schema::Layout;
+use super::{DataDirLock, Options, file, pages};
 use crate::{Commit, Stored, WarehouseError, WarehouseErrorKind};
 
 /// Commits that wait are written together up to so many rows.
@@ -50,6 +50,9 @@ pub(super) struct Writer {
     letters: Letters,
     max_letters: Letters,
     dropped_letters: Arc<AtomicU64>,
+    wal_bytes_max: u64,
+    /// The length of the log at which it is shortened next.
+    wal_bytes_next: u64,
     disk_failed: bool,
     // Last, so that the folder is free for others only when the file is closed.
     _lock: DataDirLock,
@@ -74,6 +77,8 @@ impl Writer {
                 n_bytes: options.dead_letter_bytes_max,
             },
             dropped_letters,
+            wal_bytes_max: options.wal_bytes_max,
+            wal_bytes_next: options.wal_bytes_max,
             disk_failed: false,
             _lock: lock,
         })
@@ -102,11 +107,21 @@ impl Writer {
                 Request::Purge(ids, answer) => reply(answer, self.purge(&ids)),
                 Request::Drop(step, answer) => reply(answer, self.drop_readings(&step)),
             }
-            if let Err(trouble) = schema::shorten_wal(&self.connection, &self.layout.file) {
-                // What was committed stays committed in the log; the next request tries again.
-                self.disk_failed |= trouble.is_disk_failure();
-            }
+            self.shorten_wal();
         }
+    }
+
+    /// Shortens the log when readers kept it from being begun anew for long, and not again before it has grown on.
+    fn shorten_wal(&mut self) {
+        if file::wal_bytes(&self.layout.file) <= self.wal_bytes_next {
+            return;
+        }
+        if let Err(trouble) = file::shorten_wal(&self.connection) {
+            // What was committed stays committed in the log.
+            self.disk_failed |= trouble.is_disk_failure();
+        }
+        let grown = file::wal_bytes(&self.layout.file) + self.wal_bytes_max / 4;
+        self.wal_bytes_next = self.wal_bytes_max.max(grown);
     }
 
     fn store(&mut self, mut group: Group) {
@@ -233,5 +248,96 @@ impl Group {
             }
         }
         None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::{Judged, Signals};
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::conformance::{Sample, commit_of};
+
+    fn writer(dir: &Path) -> Writer {
+        let lock = DataDirLock::acquire(dir).unwrap();
+        let options = Options::default();
+        let (connection, layout) = file::open_to_write(dir, Signals::default(), options.wal_bytes_max).unwrap();
+        Writer::new(connection, Arc::new(layout), &options, lock, Arc::default()).unwrap()
+    }
+
+    fn many(device: &str, n_readings: i64) -> Commit {
+        let readings: Vec<Judged> = (0..n_readings).map(|it| Sample::new(device, it).judged()).collect();
+        commit_of(readings)
+    }
+
+    /// A disk without room: SQLite may not make the file longer than it is.
+    fn fill_disk(writer: &Writer, n_pages_left: i64) {
+        let n_pages: i64 = writer
+            .connection
+            .query_row("PRAGMA page_count", [], |row| row.get(0))
+            .unwrap();
+        let set = format!("PRAGMA max_page_count = {}", n_pages + n_pages_left);
+        writer.connection.query_row(&set, [], |_| Ok(())).unwrap();
+    }
+
+    #[test]
+    fn a_full_disk_is_told_nothing_is_written_and_it_goes_on_when_there_is_room() {
+        let dir = TempDir::new().unwrap();
+        let mut writer = writer(dir.path());
+        writer.write(&[many("before", 10)]).unwrap();
+        fill_disk(&writer, 2);
+        let failure = writer.write(&[many("huge", 5_000)]).unwrap_err();
+        assert_eq!(failure.kind, WarehouseErrorKind::Retryable);
+        assert!(failure.to_string().contains("hark.db"), "{failure}");
+        let count = |writer: &Writer| -> i64 {
+            let sql = "SELECT count(*) FROM sensor_readings";
+            writer.connection.query_row(sql, [], |row| row.get(0)).unwrap()
+        };
+        assert_eq!(count(&writer), 10);
+        fill_disk(&writer, 100_000);
+        writer.write(&[many("huge", 5_000)]).unwrap();
+        assert_eq!(count(&writer), 5_010);
+    }
+
+    #[test]
+    fn a_commit_that_fails_does_not_take_its_neighbours_along() {
+        let dir = TempDir::new().unwrap();
+        let mut writer = writer(dir.path());
+        writer.write(&[many("before", 10)]).unwrap();
+        fill_disk(&writer, 2);
+        let (huge_answer, mut huge) = oneshot::channel();
+        let (small_answer, mut small) = oneshot::channel();
+        let mut group = Group::new(many("huge", 5_000), huge_answer);
+        group.commits.push(many("small", 2));
+        group.answers.push(small_answer);
+        writer.store(group);
+        assert_eq!(
+            huge.try_recv().unwrap().unwrap_err().kind,
+            WarehouseErrorKind::Retryable
+        );
+        assert_eq!(small.try_recv().unwrap().unwrap(), [Stored::New; 2]);
+    }
+
+    #[test]
+    fn the_log_is_short_again_once_a_long_reader_is_gone() {
+        let dir = TempDir::new().unwrap();
+        let mut writer = writer(dir.path());
+        (writer.wal_bytes_max, writer.wal_bytes_next) = (1 << 20, 1 << 20);
+        let reader = file::open_to_read(&writer.layout.file).unwrap();
+        reader
+            .execute_batch("BEGIN; SELECT count(*) FROM sensor_readings;")
+            .unwrap();
+        let log = writer.layout.file.clone();
+        for nth in 0..4 {
+            writer.write(&[many(&format!("device {nth}"), 3_000)]).unwrap();
+            writer.shorten_wal();
+        }
+        let long = file::wal_bytes(&log);
+        assert!(long > 1 << 20, "the log has {long} bytes");
+        reader.execute_batch("COMMIT").unwrap();
+        writer.write(&[many("last", 3_000)]).unwrap();
+        writer.shorten_wal();
+        assert_eq!(file::wal_bytes(&log), 0);
     }
 }

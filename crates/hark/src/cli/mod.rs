@@ -1,0 +1,202 @@
+//! The command line: what can be asked of Hark, and in which words.
+
+mod running;
+mod stored;
+mod tables;
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+use crate::config::{Flags, Listener, Setting};
+use crate::output::Format;
+
+pub(crate) use running::{ConsumeArgs, DashboardArgs, Promotion, ServeArgs, SimulateArgs, Speed, TrainArgs, UpArgs};
+pub(crate) use stored::{ConfigCommand, DeadLettersCommand, LetterChoice, ModelsCommand};
+pub(crate) use tables::{BacktestArgs, ExportArgs, ImportArgs};
+
+/// Hark hears a machine go wrong before it breaks.
+///
+/// It takes readings of temperature, vibration or any other signal from a fleet of devices, judges each one as it
+/// arrives, keeps all of them, and says what is odd and why.
+#[derive(Debug, Parser)]
+#[command(name = "hark", version, max_term_width = 100, disable_help_subcommand = true, after_help = EXAMPLES)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  hark up                          everything in one process, with a simulated fleet
+  hark config init                 write a hark.toml that explains every key
+  hark import readings.csv         load readings from a file
+  hark backtest --help             judge a file, row by row
+
+Exit codes: 0 ok, 1 failed, 2 usage, 3 configuration, 4 a dependency is away, 5 anomalies found";
+
+/// What every command takes.
+#[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "Global options")]
+pub(crate) struct Global {
+    /// The configuration file; ./hark.toml is read if it is there
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        env = "HARK_CONFIG",
+        hide_env_values = true
+    )]
+    pub(crate) config: Option<PathBuf>,
+    /// The folder of everything that is kept, instead of the configured one
+    #[arg(long, global = true, value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// How to write what is read: for people or for programs
+    #[arg(long, global = true, value_enum, default_value_t = Format::Table)]
+    pub(crate) format: Format,
+    /// Say more: -v what is done, -vv every step
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub(crate) verbose: u8,
+    /// Say nothing but errors
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub(crate) quiet: bool,
+    /// How to write the log to stderr; auto is JSON unless a person watches
+    #[arg(long, global = true, value_enum, default_value_t = LogFormat::Auto)]
+    pub(crate) log_format: LogFormat,
+}
+
+/// How the log is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    /// Pretty on a terminal, JSON otherwise
+    Auto,
+    /// Lines for people
+    Pretty,
+    /// A JSON object a line
+    Json,
+}
+
+/// What can be asked.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run everything in one process: API, dashboard, and a simulated fleet
+    Up(UpArgs),
+    /// Make the readings of a simulated fleet
+    Simulate(SimulateArgs),
+    /// Judge and store messages
+    Consume(ConsumeArgs),
+    /// Train a model on the stored readings
+    Train(TrainArgs),
+    /// Serve the detection API
+    Serve(ServeArgs),
+    /// Serve the page, over the API
+    Dashboard(DashboardArgs),
+    /// Judge a file of readings, row by row, as if they came live
+    Backtest(BacktestArgs),
+    /// Look at the models and choose which one judges
+    #[command(subcommand)]
+    Models(ModelsCommand),
+    /// Load readings from a file
+    Import(ImportArgs),
+    /// Write stored readings to a file
+    Export(ExportArgs),
+    /// Look at what was refused, and why
+    #[command(subcommand)]
+    DeadLetters(DeadLettersCommand),
+    /// Write, check and show the configuration
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Try each configured part and say what is wrong with it
+    Doctor,
+    /// Write the completions of a shell to stdout
+    Completions {
+        /// Which shell
+        shell: clap_complete::Shell,
+    },
+}
+
+impl Cli {
+    /// What the command line says about the configuration.
+    pub(crate) fn flags(&self) -> Flags {
+        let mut flags = Flags {
+            file: self.global.config.clone(),
+            ..Flags::default()
+        };
+        set(
+            &mut flags,
+            "data.dir",
+            "--data-dir",
+            self.global.data_dir.as_ref().map(|it| it.to_string_lossy()),
+        );
+        match &self.command {
+            Command::Up(args) => args.configure(&mut flags),
+            Command::Simulate(args) => args.configure(&mut flags),
+            Command::Train(args) => args.configure(&mut flags),
+            Command::Serve(args) => args.configure(&mut flags),
+            Command::Dashboard(args) => args.configure(&mut flags),
+            _ => {}
+        }
+        flags
+    }
+}
+
+fn set(flags: &mut Flags, key: &'static str, flag: &'static str, value: Option<impl ToString>) {
+    flags.settings.extend(value.map(|it| Setting {
+        key,
+        value: it.to_string(),
+        flag,
+    }));
+}
+
+fn listens(flags: &mut Flags, listeners: &[Listener], insecure: bool) {
+    flags.listeners.extend_from_slice(listeners);
+    flags.insecure |= insecure;
+}
+
+/// Reads an instant for a flag.
+fn instant(text: &str) -> Result<domain::Timestamp, String> {
+    domain::Timestamp::parse_utc(text).map_err(|it| it.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn flags_become_settings_of_the_configuration() {
+        let cli = Cli::try_parse_from([
+            "hark",
+            "up",
+            "--devices",
+            "5",
+            "--listen",
+            "[::1]:9",
+            "--data-dir",
+            "x y",
+        ]);
+        let settings: Vec<_> = cli
+            .unwrap()
+            .flags()
+            .settings
+            .into_iter()
+            .map(|it| (it.key, it.value))
+            .collect();
+        assert_eq!(
+            settings,
+            [
+                ("data.dir", "x y".to_owned()),
+                ("api.listen", "[::1]:9".to_owned()),
+                ("simulator.devices", "5".to_owned())
+            ]
+        );
+    }
+}

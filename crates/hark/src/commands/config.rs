@@ -1,0 +1,70 @@
+//! `hark config`: the configuration itself.
+
+use std::path::Path;
+
+use anyhow::Context;
+use serde_json::json;
+
+use crate::cli::ConfigCommand;
+use crate::config::{Config, FILE_NAME, Flags, Loaded, SAMPLE};
+use crate::exit::Fault;
+use crate::output::{Format, Sheet, say};
+use crate::table::Place;
+
+/// Writes, checks or shows the configuration that these flags make.
+pub(crate) fn run(flags: &Flags, command: &ConfigCommand, format: Format) -> anyhow::Result<()> {
+    match command {
+        ConfigCommand::Init { output, force } => init(output, *force),
+        ConfigCommand::Check => check(flags),
+        ConfigCommand::Show { origin } => show(&Config::load(flags)?, *origin, format),
+    }
+}
+
+fn init(output: &Place, force: bool) -> anyhow::Result<()> {
+    if let Place::File(path) = output
+        && path.exists()
+        && !force
+    {
+        return Err(Fault::new(
+            format!("`{output}` is there already"),
+            "say --force to write over it, or --output with another name",
+        )
+        .into());
+    }
+    let mut writer = output.writer()?;
+    let written = writer.write_all(SAMPLE.as_bytes()).and_then(|()| writer.flush());
+    written.with_context(|| format!("failed to write `{output}`"))?;
+    if *output != Place::Standard {
+        say(format_args!("wrote `{output}`; `hark config check` says whether what you change is right"));
+    }
+    Ok(())
+}
+
+fn check(flags: &Flags) -> anyhow::Result<()> {
+    let Loaded { config, origins } = Config::load(flags)?;
+    let default = Path::new(FILE_NAME);
+    let file = flags.file.as_deref().or_else(|| default.is_file().then_some(default));
+    let set = origins.iter().filter(|it| it.source != "default").count();
+    for (key, address) in [("api.listen", config.api.listen), ("dashboard.listen", config.dashboard.listen)] {
+        if !address.ip().is_loopback() {
+            say(format_args!(
+                "warning: `{key}` is {address}, which others can reach; hark will ask for --insecure"
+            ));
+        }
+    }
+    match file {
+        Some(file) => say(format_args!("`{}` is sound: {set} values set, the rest are defaults", file.display())),
+        None => say(format_args!("there is no {FILE_NAME} here: {set} values set, the rest are defaults")),
+    }
+    Ok(())
+}
+
+fn show(loaded: &Loaded, origin: bool, format: Format) -> anyhow::Result<()> {
+    let mut sheet = Sheet::new(if origin { vec!["key", "value", "origin"] } else { vec!["key", "value"] });
+    for it in &loaded.origins {
+        let mut row = vec![json!(it.key), json!(it.value)];
+        row.extend(origin.then(|| json!(it.source)));
+        sheet.push(row);
+    }
+    sheet.print(format)
+}

@@ -1,0 +1,233 @@
+//! `hark doctor`: each configured part, tried.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
+use std::time::Instant;
+
+use domain::Timestamp;
+use serde_json::json;
+use warehouse::embedded::DataDirLock;
+
+use crate::app::{open_registry, open_warehouse_to_read};
+use crate::config::Config;
+use crate::exit::Fault;
+use crate::output::{Format, Sheet};
+use crate::runtime::clock;
+
+/// What is written to try the disk.
+const TRIAL_BYTES: usize = 1 << 20;
+
+/// No clock that is right shows an earlier time: the beginning of 2026, in seconds.
+const EARLIEST_SECS: i64 = 1_767_225_600;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Ok,
+    Warning,
+    Broken,
+}
+
+impl State {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Warning => "warning",
+            Self::Broken => "broken",
+        }
+    }
+}
+
+/// What was found of one part.
+struct Finding {
+    part: &'static str,
+    state: State,
+    words: String,
+    mend: Option<String>,
+}
+
+impl Finding {
+    fn ok(part: &'static str, words: impl Into<String>) -> Self {
+        Self {
+            part,
+            state: State::Ok,
+            words: words.into(),
+            mend: None,
+        }
+    }
+
+    fn warning(part: &'static str, words: impl Into<String>, mend: impl Into<String>) -> Self {
+        Self {
+            state: State::Warning,
+            mend: Some(mend.into()),
+            ..Self::ok(part, words)
+        }
+    }
+
+    fn broken(part: &'static str, words: impl Into<String>, mend: impl Into<String>) -> Self {
+        Self {
+            state: State::Broken,
+            mend: Some(mend.into()),
+            ..Self::ok(part, words)
+        }
+    }
+}
+
+/// Tries every part, tells what was found in a line each, and fails when one is broken.
+pub(crate) async fn run(config: Config, format: Format) -> anyhow::Result<()> {
+    let dir = config.data.dir.as_path();
+    let mut findings = vec![Finding::ok("bus", "embedded: it lies inside the process")];
+    let running = if dir.is_dir() {
+        findings.push(disk(dir));
+        let holder = holder(dir);
+        findings.push(warehouse(&config).await);
+        findings.push(model(&config));
+        holder
+    } else {
+        let words = format!("there is no data folder `{}` yet", dir.display());
+        findings.push(Finding::warning("data folder", words, "the first `hark up` or `hark import` makes it"));
+        None
+    };
+    if let Some(holder) = &running {
+        findings.push(Finding::ok("process", holder.clone()));
+    }
+    findings.push(address("api", config.api.listen, running.is_some()));
+    findings.push(address("dashboard", config.dashboard.listen, running.is_some()));
+    findings.push(time(&config).await);
+    tell(&findings, format)?;
+    match findings.iter().filter(|it| it.state == State::Broken).count() {
+        0 => Ok(()),
+        1 => Err(Fault::new("a part is broken", "its line above says how to mend it").into()),
+        n => Err(Fault::new(format!("{n} parts are broken"), "their lines above say how to mend them").into()),
+    }
+}
+
+fn tell(findings: &[Finding], format: Format) -> anyhow::Result<()> {
+    if format == Format::Table {
+        let mut out = io::stdout().lock();
+        for it in findings {
+            write!(out, "{:8} {:12} {}", it.state.as_str(), it.part, it.words.replace('\n', " "))?;
+            match &it.mend {
+                Some(mend) => writeln!(out, "; to mend it: {mend}")?,
+                None => writeln!(out)?,
+            }
+        }
+        return Ok(());
+    }
+    let mut sheet = Sheet::new(["part", "state", "finding", "mend"]);
+    for it in findings {
+        sheet.push(vec![json!(it.part), json!(it.state.as_str()), json!(it.words), json!(it.mend)]);
+    }
+    sheet.print(format)
+}
+
+/// Writes a file and waits until it is on the disk, as every commit does.
+fn disk(dir: &Path) -> Finding {
+    let path = dir.join(format!("doctor.{}", std::process::id()));
+    let begun = Instant::now();
+    let trial = || -> io::Result<()> {
+        let mut file = File::create(&path)?;
+        file.write_all(&vec![0; TRIAL_BYTES])?;
+        file.sync_all()
+    };
+    let tried = trial();
+    let took = begun.elapsed().as_millis();
+    let removed = fs::remove_file(&path);
+    match tried.and(removed) {
+        Ok(()) => Finding::ok("disk", format!("1 MiB is safe in `{}` after {took} ms", dir.display())),
+        Err(error) => Finding::broken(
+            "disk",
+            format!("`{}` cannot be written: {error}", dir.display()),
+            "make room, or give this user the right to write there",
+        ),
+    }
+}
+
+/// Who holds the data folder, if anybody does.
+fn holder(dir: &Path) -> Option<String> {
+    let error = DataDirLock::acquire(dir).err()?.to_string();
+    error.contains("is in use by").then(|| error.lines().next().unwrap_or_default().to_owned())
+}
+
+async fn warehouse(config: &Config) -> Finding {
+    let none_yet = !config.data.dir.join("hark.db").exists();
+    if none_yet {
+        return Finding::warning("warehouse", "nothing is stored yet", "`hark up` or `hark import` begins it");
+    }
+    let checked = match open_warehouse_to_read(config) {
+        Ok(warehouse) => warehouse.check().await.map_err(anyhow::Error::from),
+        Err(error) => Err(error),
+    };
+    match checked {
+        Ok(words) => Finding::ok("warehouse", words),
+        Err(error) => Finding::broken(
+            "warehouse",
+            format!("{error:#}"),
+            "restore a backup of the data folder, or move the file away to begin anew",
+        ),
+    }
+}
+
+fn model(config: &Config) -> Finding {
+    let registry = open_registry(config);
+    let live = match registry.live() {
+        Ok(Some(live)) => live,
+        Ok(None) => {
+            return Finding::warning("model", "no model is in force, nothing is judged", "`hark train` makes one");
+        }
+        Err(error) => return Finding::broken("model", format!("{error:#}"), "`hark models promote` with a version"),
+    };
+    let loaded = registry.load(&live).and_then(|it| Ok(it.for_signals(&config.signals)?));
+    match loaded {
+        Ok(model) => Finding::ok(
+            "model",
+            format!("{live} is in force, trained at {}", model.provenance.created_at),
+        ),
+        Err(error) => Finding::broken(
+            "model",
+            format!("{live} cannot judge: {error:#}"),
+            "`hark models rollback`, or `hark train --promote always`",
+        ),
+    }
+}
+
+fn address(part: &'static str, at: SocketAddr, running: bool) -> Finding {
+    match TcpListener::bind(at) {
+        Ok(_) => Finding::ok(part, format!("{at} is free")),
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse && running => {
+            Finding::ok(part, format!("{at} is taken, as it is while a hark runs"))
+        }
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse => Finding::warning(
+            part,
+            format!("{at} is taken by another program"),
+            format!("end it, or choose another {part}.listen"),
+        ),
+        Err(error) => Finding::broken(
+            part,
+            format!("{at} cannot be listened on: {error}"),
+            format!("choose another {part}.listen"),
+        ),
+    }
+}
+
+/// Whether the clock is believable, and the newest reading not ahead of it.
+async fn time(config: &Config) -> Finding {
+    let now = clock::now();
+    if now < Timestamp::from_secs(EARLIEST_SECS) {
+        return Finding::broken("clock", format!("it shows {now}"), "set it, and keep it right with NTP");
+    }
+    let devices = match open_warehouse_to_read(config) {
+        Ok(warehouse) => warehouse.devices().await.unwrap_or_default(),
+        Err(_) => Vec::new(),
+    };
+    let newest = devices.iter().filter_map(|it| it.last.as_ref()).map(|it| it.reading.timestamp).max();
+    match newest {
+        Some(newest) if newest > now.after(config.detector.max_future_skew) => Finding::warning(
+            "clock",
+            format!("it shows {now}, and the newest reading says {newest}"),
+            "set it, or the devices' clocks",
+        ),
+        _ => Finding::ok("clock", format!("it shows {now}")),
+    }
+}

@@ -1,0 +1,107 @@
+//! `hark import`: readings of a file through the whole pipeline, or to a running Hark.
+
+use anyhow::Context;
+use domain::{Reading, Signals, wire};
+use tokio_util::sync::CancellationToken;
+
+use crate::app::{App, Tasks};
+use crate::cli::ImportArgs;
+use crate::client::Client;
+use crate::commands::target::{Tally, Target};
+use crate::config::Config;
+use crate::exit::Fault;
+use crate::output::say;
+use crate::shutdown;
+use crate::table::{self, Mapping, RowRejection};
+
+/// Readings sent at a time.
+const BATCH: usize = 2_500;
+
+/// So many refused rows are told one by one.
+const TOLD: u64 = 10;
+
+type Readings = Box<dyn Iterator<Item = anyhow::Result<Result<Reading, RowRejection>>> + Send>;
+
+/// Imports a file. Rows that cannot be taken are told, and make the command fail after the rest is stored.
+pub(crate) async fn run(config: Config, args: ImportArgs) -> anyhow::Result<()> {
+    let table = table::open(&args.input, args.input_format)?;
+    let mapping = Mapping::find(
+        table.columns(),
+        &args.device_column,
+        &args.time_column,
+        &config.signals,
+        &args.maps,
+    )?;
+    let readings: Readings = Box::new(table::readings(table, mapping));
+    let signals = config.signals.clone();
+    if let Some(url) = &args.to {
+        return send(readings, &signals, &Target::Remote(Client::new(url)?)).await;
+    }
+    let stop = CancellationToken::new();
+    shutdown::on_signals(stop.clone())?;
+    let (app, subscriber) = App::open(config, stop.clone()).await.map_err(held)?;
+    let mut tasks = Tasks::new();
+    app.start(subscriber, &mut tasks);
+    let (until, target) = (stop.clone(), Target::Here(app.publisher.clone()));
+    tasks.spawn(async move {
+        tokio::select! {
+            () = until.cancelled() => Err(anyhow::anyhow!("stopped before the end; what was stored stays")),
+            ended = send(readings, &signals, &target) => ended,
+        }
+    });
+    shutdown::join(tasks, stop).await
+}
+
+fn held(error: anyhow::Error) -> anyhow::Error {
+    if error.chain().any(|it| it.to_string().contains("is in use by")) {
+        return error.context(Fault::new(
+            "the import needs the data folder for itself",
+            "or send the file to the running Hark with --to http://127.0.0.1:8000",
+        ));
+    }
+    error
+}
+
+async fn send(mut readings: Readings, signals: &Signals, target: &Target) -> anyhow::Result<()> {
+    let mut tally = Tally::default();
+    let mut refused = 0_u64;
+    loop {
+        let batch = tokio::task::block_in_place(|| next_batch(&mut readings, signals, &mut refused))?;
+        if batch.is_empty() {
+            break;
+        }
+        tally.add(target.send(batch, "import").await.context("failed to store the readings")?);
+    }
+    tally.rejected += refused;
+    say(tally);
+    if tally.rejected == 0 {
+        return Ok(());
+    }
+    Err(Fault::new(
+        format!("{} rows were refused", tally.rejected),
+        "mend them and import the file again: what is stored already stays as it is",
+    )
+    .into())
+}
+
+/// The next readings, encoded; none at the end.
+fn next_batch(readings: &mut Readings, signals: &Signals, refused: &mut u64) -> anyhow::Result<Vec<Vec<u8>>> {
+    let mut batch = Vec::with_capacity(BATCH);
+    for reading in readings.by_ref() {
+        match reading? {
+            Ok(reading) => batch.push(wire::encode(&reading, signals)),
+            Err(rejection) => {
+                *refused += 1;
+                if *refused <= TOLD {
+                    say(&rejection);
+                } else if *refused == TOLD + 1 {
+                    say("further refused rows are only counted");
+                }
+            }
+        }
+        if batch.len() == BATCH {
+            break;
+        }
+    }
+    Ok(batch)
+}

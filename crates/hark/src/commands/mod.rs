@@ -1,0 +1,7 @@
+//! One module a command.
+
+pub(crate) mod consume;
+pub(crate) mod dashboard;
+pub(crate) mod serve;
+pub(crate) mod train;
+pub(crate) mod up;

@@ -1,0 +1,282 @@
+//! From the configuration as written to one that can be used.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use detector::{FeatureSpec, Plan, ThresholdPolicy};
+use domain::{Signal, Signals};
+use forest::Contamination;
+
+use super::error::{Problem, nearest};
+use super::layers::{Flags, Listener};
+use super::quantity::{parse_size, parse_span};
+use super::raw::{Raw, RawBus, RawDetector, RawForest, RawSignal, RawSimulator, RawTrain, RawWarehouse};
+use super::values::{Api, Bus, BusKind, Config, Dashboard, Data, Detector, Simulator, Train, Warehouse, WarehouseKind};
+
+/// Notes problems; its methods give `None` for what cannot be used.
+struct Checker<'a>(&'a mut Vec<Problem>);
+
+impl Checker<'_> {
+    fn take<T>(&mut self, key: &str, result: Result<T, String>) -> Option<T> {
+        result
+            .map_err(|problem| self.0.push(Problem::new(key, format!("`{key}`: {problem}"))))
+            .ok()
+    }
+
+    fn hinted<T>(&mut self, key: &str, message: String, hint: impl Into<String>) -> Option<T> {
+        self.0.push(Problem::new(key, message).hint(hint));
+        None
+    }
+
+    fn span(&mut self, key: &str, text: &str) -> Option<Duration> {
+        self.take(key, parse_span(text))
+    }
+
+    /// A number between these, both included.
+    fn within<T: PartialOrd + std::fmt::Display>(&mut self, key: &str, value: T, low: T, high: T) -> Option<T> {
+        if low <= value && value <= high {
+            return Some(value);
+        }
+        self.hinted(
+            key,
+            format!("`{key}` is {value}"),
+            format!("it must lie between {low} and {high}"),
+        )
+    }
+
+    /// One of a closed set of words.
+    fn word<T: Copy>(&mut self, key: &str, text: &str, words: &[(&str, T)]) -> Option<T> {
+        if let Some((_, it)) = words.iter().find(|(word, _)| *word == text) {
+            return Some(*it);
+        }
+        let names: Vec<String> = words.iter().map(|(word, _)| format!("{word:?}")).collect();
+        let hint = match nearest(text, words.iter().map(|it| it.0)) {
+            Some(likely) => format!("did you mean {likely:?}?"),
+            None => format!("this build knows {}", names.join(" and ")),
+        };
+        self.hinted(key, format!("`{key}` is {text:?}, which does not exist"), hint)
+    }
+
+    fn address(&mut self, key: &str, text: &str, exposure: Exposure) -> Option<SocketAddr> {
+        let text = text.replacen("localhost:", "127.0.0.1:", 1);
+        let Ok(address) = text.parse::<SocketAddr>() else {
+            return self.hinted(
+                key,
+                format!("`{key}` is {text:?}, which is not an address with a port"),
+                "write it as 127.0.0.1:8000 or [::1]:8000",
+            );
+        };
+        if exposure == Exposure::Refused && !address.ip().is_loopback() {
+            return self.hinted(
+                key,
+                format!("`{key}` is {address}, where anybody on the network could read and write without a password"),
+                "listen on 127.0.0.1, or say --insecure if the network is trusted",
+            );
+        }
+        Some(address)
+    }
+}
+
+/// Whether a server may listen where others can reach it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Exposure {
+    Allowed,
+    Refused,
+}
+
+impl Exposure {
+    fn of(flags: &Flags, listener: Listener) -> Self {
+        if flags.listeners.contains(&listener) && !flags.insecure {
+            Self::Refused
+        } else {
+            Self::Allowed
+        }
+    }
+}
+
+/// Checks every value, and notes all that is wrong.
+pub(super) fn check(raw: Raw, flags: &Flags, problems: &mut Vec<Problem>) -> Option<Config> {
+    let mut it = Checker(problems);
+    let api_listen = it.address("api.listen", &raw.api.listen, Exposure::of(flags, Listener::Api));
+    let max_request_bytes = it.take("api.max_request_bytes", parse_size(&raw.api.max_request_bytes));
+    let max_batch_bytes = it.take("api.max_batch_bytes", parse_size(&raw.api.max_batch_bytes));
+    let page_listen = it.address(
+        "dashboard.listen",
+        &raw.dashboard.listen,
+        Exposure::of(flags, Listener::Dashboard),
+    );
+    let api_url = url(&mut it, raw.dashboard.api);
+    let dir = if raw.data.dir.is_empty() {
+        it.hinted(
+            "data.dir",
+            "`data.dir` is empty".to_owned(),
+            "name a folder, such as hark-data",
+        )
+    } else {
+        Some(raw.data.dir.into())
+    };
+    let signals = signals(&mut it, raw.signals);
+    let policy = policy(&mut it, &raw.detector);
+    let forest = forest_params(&mut it, &raw.forest);
+    let detector = detector(&mut it, raw.detector, policy, forest);
+    let bus = bus(&mut it, &raw.bus);
+    let warehouse = warehouse(&mut it, &raw.warehouse);
+    let train = train(&mut it, &raw.train);
+    let simulator = simulator(&mut it, &raw.simulator);
+    Some(Config {
+        api: Api {
+            listen: api_listen?,
+            max_request_bytes: max_request_bytes?,
+            max_batch_bytes: max_batch_bytes?,
+        },
+        dashboard: Dashboard {
+            listen: page_listen?,
+            api: api_url?,
+        },
+        data: Data { dir: dir? },
+        signals: signals?,
+        forest: forest?,
+        detector: detector?,
+        bus: bus?,
+        warehouse: warehouse?,
+        train: train?,
+        simulator: simulator?,
+    })
+}
+
+fn url(it: &mut Checker<'_>, text: String) -> Option<String> {
+    let host = text.strip_prefix("http://").unwrap_or_default();
+    if host.is_empty() || host.starts_with('/') || host.contains(char::is_whitespace) {
+        return it.hinted(
+            "dashboard.api",
+            format!("`dashboard.api` is {text:?}, which is not an http address"),
+            "write it as http://127.0.0.1:8000",
+        );
+    }
+    Some(text.trim_end_matches('/').to_owned())
+}
+
+fn signals(it: &mut Checker<'_>, raw: Vec<RawSignal>) -> Option<Signals> {
+    let signals = raw.into_iter().map(|it| Signal {
+        short: it.alias.unwrap_or_else(|| it.name.clone()),
+        unit: it.unit.unwrap_or_else(|| "1".to_owned()),
+        name: it.name,
+    });
+    it.take("signals", Signals::new(signals.collect()).map_err(|it| it.to_string()))
+}
+
+fn forest_params(it: &mut Checker<'_>, raw: &RawForest) -> Option<forest::Params> {
+    let params = forest::Params {
+        trees: raw.trees,
+        subsample: raw.subsample,
+        contamination: Contamination::Share(raw.contamination),
+        seed: raw.random_state,
+        extension: raw.extension,
+    };
+    it.take("forest", params.check().map_err(|it| it.to_string()))?;
+    Some(params)
+}
+
+fn policy(it: &mut Checker<'_>, raw: &RawDetector) -> Option<ThresholdPolicy> {
+    let budget = ThresholdPolicy::Budget {
+        false_alarms_per_device_week: raw.false_alarms_per_device_week,
+    };
+    let words = [("budget", budget), ("contamination", ThresholdPolicy::Contamination)];
+    it.word("detector.threshold", &raw.threshold, &words)
+}
+
+fn detector(
+    it: &mut Checker<'_>,
+    raw: RawDetector,
+    policy: Option<ThresholdPolicy>,
+    forest: Option<forest::Params>,
+) -> Option<Detector> {
+    let spec = it.take(
+        "detector.features",
+        FeatureSpec::new(raw.features).map_err(|it| it.to_string()),
+    );
+    let skew = it.span("detector.max_future_skew", &raw.max_future_skew);
+    let (spec, policy, forest) = (spec?, policy?, forest?);
+    let plan = Plan {
+        forest,
+        spec: spec.clone(),
+        policy,
+    };
+    it.take("detector", plan.check().map_err(|it| it.to_string()))?;
+    Some(Detector {
+        spec,
+        policy,
+        max_future_skew: skew?,
+    })
+}
+
+fn bus(it: &mut Checker<'_>, raw: &RawBus) -> Option<Bus> {
+    let kind = it.word("bus.kind", &raw.kind, &[("embedded", BusKind::Embedded)]);
+    let max_queued = it.within("bus.max_queued", raw.max_queued, 1, 10_000_000);
+    let max_batch = it.within("bus.max_batch", raw.max_batch, 1, raw.max_queued.clamp(1, 100_000));
+    let patience = it.span("bus.patience", &raw.patience);
+    Some(Bus {
+        kind: kind?,
+        max_queued: max_queued?,
+        max_batch: max_batch?,
+        patience: patience?,
+    })
+}
+
+fn warehouse(it: &mut Checker<'_>, raw: &RawWarehouse) -> Option<Warehouse> {
+    let kind = it.word("warehouse.kind", &raw.kind, &[("embedded", WarehouseKind::Embedded)]);
+    let retention = match raw.retention.as_str() {
+        "forever" => Some(None),
+        text => match parse_span(text) {
+            Ok(span) if span >= Duration::from_secs(60) => Some(Some(span)),
+            _ => it.hinted(
+                "warehouse.retention",
+                format!("`warehouse.retention` is {text:?}"),
+                "write a length of time of at least a minute such as 90d, or forever",
+            ),
+        },
+    };
+    Some(Warehouse {
+        kind: kind?,
+        retention: retention?,
+        dead_letters_max: raw.dead_letters_max,
+    })
+}
+
+fn train(it: &mut Checker<'_>, raw: &RawTrain) -> Option<Train> {
+    let holdout = it.within("train.holdout", raw.holdout, 0.0, 0.9);
+    let min_readings = it.within("train.min_readings", raw.min_readings, 1, 1_000_000_000);
+    Some(Train {
+        holdout: holdout?,
+        min_readings: min_readings?,
+    })
+}
+
+fn simulator(it: &mut Checker<'_>, raw: &RawSimulator) -> Option<Simulator> {
+    let devices = it.within("simulator.devices", raw.devices, 1, 1_000_000);
+    let interval = it.span("simulator.interval", &raw.interval).and_then(|interval| {
+        let fits = (1..=86_400_000).contains(&interval.as_millis()) && interval.subsec_micros() % 1_000 == 0;
+        if fits {
+            return Some(interval);
+        }
+        it.hinted(
+            "simulator.interval",
+            format!("`simulator.interval` is {:?}", raw.interval),
+            "it must be whole milliseconds between 1ms and 1d",
+        )
+    });
+    let anomaly_rate = it.within("simulator.anomaly_rate", raw.anomaly_rate, 0.0, 1.0);
+    let faults = it.within(
+        "simulator.faults_per_device_week",
+        raw.faults_per_device_week,
+        0.0,
+        14.0,
+    );
+    Some(Simulator {
+        devices: devices?,
+        interval: interval?,
+        seed: raw.seed,
+        anomaly_rate: anomaly_rate?,
+        faults_per_device_week: faults?,
+    })
+}

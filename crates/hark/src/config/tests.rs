@@ -1,0 +1,177 @@
+//! The sample is the defaults; later layers win; everything wrong is told at once.
+
+use std::time::Duration;
+
+use detector::ThresholdPolicy;
+
+use super::*;
+
+fn load(toml: &str, variables: &[(&str, &str)], flags: Flags) -> Result<Loaded, ConfigError> {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("hark.toml");
+    std::fs::write(&path, toml).unwrap();
+    let variables = variables
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    let flags = Flags {
+        file: Some(path),
+        ..flags
+    };
+    Config::load_with(&flags, &Environment::of(variables))
+}
+
+fn setting(key: &'static str, value: &str) -> Flags {
+    Flags {
+        settings: vec![Setting {
+            key,
+            value: value.to_owned(),
+            flag: "--flag",
+        }],
+        ..Flags::default()
+    }
+}
+
+#[test]
+fn the_sample_holds_the_documented_defaults() {
+    for toml in ["", SAMPLE] {
+        let config = load(toml, &[], Flags::default()).unwrap().config;
+        assert_eq!(config.api.listen, "127.0.0.1:8000".parse().unwrap());
+        assert_eq!(
+            (config.api.max_request_bytes, config.api.max_batch_bytes),
+            (1 << 20, 8 << 20)
+        );
+        assert_eq!(config.signals, domain::Signals::default());
+        assert_eq!(config.forest, forest::Params::default());
+        assert_eq!(config.detector.spec, detector::FeatureSpec::default());
+        assert_eq!(config.detector.policy, ThresholdPolicy::default());
+        assert_eq!(config.warehouse.retention, Some(Duration::from_secs(90 * 86_400)));
+        assert_eq!((config.simulator.devices, config.simulator.seed), (50, 42));
+    }
+}
+
+#[test]
+fn flags_win_over_the_environment_which_wins_over_the_file() {
+    let toml = "[simulator]\ndevices = 1\nseed = 7\ninterval = \"1s\"\n";
+    let variables = [
+        ("HARK__SIMULATOR__DEVICES", "2"),
+        ("NUM_DEVICES", "9"),
+        ("PUBLISH_INTERVAL", "30"),
+        ("HARK__WAREHOUSE__RETENTION", "forever"),
+        ("HARK__SIGNALS", "[{ name = \"pressure\", unit = \"bar\" }]"),
+        ("PATH_OF_NO_CONCERN", "x"),
+    ];
+    let loaded = load(toml, &variables, setting("simulator.devices", "3")).unwrap();
+    assert_eq!(loaded.config.simulator.devices, 3);
+    assert_eq!(loaded.config.simulator.seed, 7);
+    assert_eq!(loaded.config.simulator.interval, Duration::from_secs(30));
+    assert_eq!(loaded.config.warehouse.retention, None);
+    assert_eq!(loaded.config.signals[0].name, "pressure");
+
+    let source = |key: &str| loaded.origins.iter().find(|it| it.key == key).unwrap().source.clone();
+    assert_eq!(source("simulator.devices"), "flag --flag");
+    assert_eq!(source("simulator.interval"), "environment PUBLISH_INTERVAL");
+    assert_eq!(source("warehouse.retention"), "environment HARK__WAREHOUSE__RETENTION");
+    assert!(source("simulator.seed").ends_with("hark.toml"));
+    assert_eq!(source("bus.kind"), "default");
+}
+
+#[test]
+fn a_folder_may_be_called_like_a_number() {
+    let config = load("", &[("HARK__DATA__DIR", "0017")], Flags::default())
+        .unwrap()
+        .config;
+    assert_eq!(config.data.dir, std::path::Path::new("0017"));
+}
+
+#[track_caller]
+fn check(toml: &str, expected: &[(&str, Option<&str>)]) {
+    let error = load(toml, &[], Flags::default()).unwrap_err();
+    let told: Vec<(String, Option<&str>)> = error
+        .problems
+        .iter()
+        .map(|it| (without_folder(&it.message), it.hint.as_deref()))
+        .collect();
+    let told: Vec<(&str, Option<&str>)> = told.iter().map(|(message, hint)| (message.as_str(), *hint)).collect();
+    assert_eq!(told, expected);
+}
+
+fn without_folder(message: &str) -> String {
+    match message.split_once(" (") {
+        Some((before, origin)) if origin.ends_with("hark.toml)") => before.to_owned(),
+        _ => message.to_owned(),
+    }
+}
+
+#[test]
+fn everything_that_is_wrong_is_told_at_once() {
+    check(
+        "[api]\nlsten = \"x\"\n[forest]\ntrees = \"many\"\n[detctor]\nx = 1\n",
+        &[
+            ("there is no key `api.lsten`", Some("did you mean `api.listen`?")),
+            ("there is no key `detctor`", Some("did you mean `detector`?")),
+            (
+                "`forest.trees` is text, a whole number is needed",
+                Some("the default is 100"),
+            ),
+        ],
+    );
+    check(
+        "[api]\nlisten = \"nowhere\"\n[bus]\nkind = \"kafka\"\n[train]\nholdout = 0.95\n[forest]\ntrees = 0\n",
+        &[
+            (
+                "`api.listen` is \"nowhere\", which is not an address with a port",
+                Some("write it as 127.0.0.1:8000 or [::1]:8000"),
+            ),
+            ("`forest`: the number of trees must lie in 1..=10000, not 0", None),
+            (
+                "`bus.kind` is \"kafka\", which does not exist",
+                Some("this build knows \"embedded\""),
+            ),
+            ("`train.holdout` is 0.95", Some("it must lie between 0 and 0.9")),
+        ],
+    );
+}
+
+#[test]
+fn whole_numbers_are_not_rounded_and_lists_are_checked() {
+    check(
+        "[forest]\ntrees = 1.5\n",
+        &[(
+            "`forest.trees` is a number, a whole number is needed",
+            Some("the default is 100"),
+        )],
+    );
+    check(
+        "[[signals]]\nname = \"device_id\"\n",
+        &[("`signals`: signal name `device_id` is the name of another field", None)],
+    );
+}
+
+#[test]
+fn only_loopback_addresses_are_safe_unless_said_otherwise() {
+    let flags = |insecure| Flags {
+        listeners: vec![Listener::Api],
+        insecure,
+        ..setting("api.listen", "0.0.0.0:8000")
+    };
+    let error = load("", &[], flags(false)).unwrap_err();
+    assert!(error.problems[0].hint.as_ref().unwrap().contains("--insecure"));
+    assert!(load("", &[], flags(true)).is_ok());
+    assert!(
+        load("", &[], setting("api.listen", "0.0.0.0:8000")).is_ok(),
+        "nothing listens"
+    );
+    assert!(load("", &[], setting("api.listen", "localhost:1")).is_ok());
+}
+
+#[test]
+fn a_file_that_is_missing_or_no_toml_is_told() {
+    let flags = Flags {
+        file: Some("no/such.toml".into()),
+        ..Flags::default()
+    };
+    let error = Config::load_with(&flags, &Environment::default()).unwrap_err();
+    assert_eq!(error.to_string(), "there is no configuration file `no/such.toml`");
+    let error = load("[api\n", &[], Flags::default()).unwrap_err();
+    assert!(error.to_string().contains("is not valid TOML"), "{error}");
+}

@@ -1,0 +1,190 @@
+//! Who is there, who is silent and who is odd: the one rule that all pages follow.
+//!
+//! A device is silent when it was not heard (by the server's clock) for five times its usual interval, and at least a
+//! minute. The usual interval is the median gap between its readings among the newest [`RECENT`] of the fleet; for a
+//! device with fewer than three of those it is a day divided by its readings of the last 24 hours, and one that sent
+//! none in that day is silent. A device is odd when three of its last five readings are anomalous, or the last one is
+//! and came within five minutes.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use domain::{DeviceId, Judged, TimeRange, Timestamp};
+use warehouse::{Device, DeviceActivity, ReadingQuery, WarehouseError};
+
+use crate::app::App;
+use crate::runtime::clock;
+
+const RECENT: usize = 5_000;
+const DAY: Duration = Duration::from_secs(86_400);
+
+/// A gap of so many usual intervals is silence, but none below [`SHORTEST_SILENCE`].
+const MISSED: f64 = 5.0;
+const SHORTEST_SILENCE: f64 = 60.0;
+
+/// How many of the last readings are looked at, and how many of them make a device odd.
+const LOOKED_AT: usize = 5;
+const ODD_FROM: usize = 3;
+
+/// A single anomalous last reading makes a device odd for so many seconds.
+const ODD_FOR: f64 = 300.0;
+
+/// How a device is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum State {
+    Fine,
+    Odd,
+    Silent,
+}
+
+impl State {
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Fine => "fine",
+            Self::Odd => "odd",
+            Self::Silent => "silent",
+        }
+    }
+}
+
+/// A device as counted.
+#[derive(Debug)]
+pub(super) struct Counted {
+    pub(super) device: Device,
+    pub(super) state: State,
+    /// What it did in the last 24 hours.
+    pub(super) readings: u64,
+    pub(super) anomalies: u64,
+}
+
+/// All devices, by name.
+#[derive(Debug)]
+pub(super) struct Census(pub(super) Vec<Counted>);
+
+impl Census {
+    /// Counts now.
+    pub(super) async fn take(app: &App) -> Result<Self, WarehouseError> {
+        let now = clock::now();
+        let day = TimeRange { start: now.before(DAY), end: now.after(app.config.detector.max_future_skew) };
+        let newest = ReadingQuery {
+            device_id: None,
+            range: day,
+            anomalies_only: false,
+            newest_first: true,
+            limit: RECENT,
+            after: None,
+        };
+        let (devices, activity, recent) =
+            tokio::try_join!(app.warehouse.devices(), app.warehouse.activity(day), app.warehouse.readings(newest))?;
+        Ok(Self::of(now, devices, &activity, &recent.items))
+    }
+
+    fn of(now: Timestamp, devices: Vec<Device>, activity: &[DeviceActivity], recent: &[Judged]) -> Self {
+        let activity: HashMap<&DeviceId, &DeviceActivity> = activity.iter().map(|it| (&it.device_id, it)).collect();
+        let mut last: HashMap<&DeviceId, Vec<&Judged>> = HashMap::new();
+        for judged in recent.iter().filter(|it| !it.late && !it.clock_suspect) {
+            let of_device = last.entry(&judged.reading.device_id).or_default();
+            if of_device.len() < LOOKED_AT {
+                of_device.push(judged);
+            }
+        }
+        let count = |device: Device| {
+            let activity = activity.get(&device.device_id);
+            let (readings, anomalies) = activity.map_or((0, 0), |it| (it.readings, it.anomalies));
+            let last = last.get(&device.device_id).map_or(&[][..], Vec::as_slice);
+            let state = state(now, &device, last, readings);
+            Counted { device, state, readings, anomalies }
+        };
+        Self(devices.into_iter().map(count).collect())
+    }
+}
+
+/// `last` are its newest readings, newest first; `daily` is how many it sent in the last 24 hours.
+fn state(now: Timestamp, device: &Device, last: &[&Judged], daily: u64) -> State {
+    let quiet_for = now.seconds_since(device.last_received_at);
+    let interval = usual_interval(last).unwrap_or_else(|| DAY.as_secs_f64() / daily as f64);
+    // Without a reading in a day the interval is infinite, and so would be the patience.
+    let patience = if interval.is_finite() { (MISSED * interval).max(SHORTEST_SILENCE) } else { SHORTEST_SILENCE };
+    if quiet_for > patience {
+        return State::Silent;
+    }
+    let anomalous = |it: &Judged| it.verdict.as_ref().is_some_and(|it| it.is_anomaly);
+    let just_now = |it: &Judged| anomalous(it) && now.seconds_since(it.received_at) <= ODD_FOR;
+    let often = last.iter().filter(|it| anomalous(it)).count() >= ODD_FROM;
+    if often || device.last.as_ref().is_some_and(just_now) { State::Odd } else { State::Fine }
+}
+
+/// The median gap, in seconds.
+fn usual_interval(last: &[&Judged]) -> Option<f64> {
+    let gap = |pair: &[&Judged]| pair[0].reading.timestamp.seconds_since(pair[1].reading.timestamp);
+    let mut gaps: Vec<f64> = last.windows(2).map(gap).collect();
+    gaps.sort_unstable_by(f64::total_cmp);
+    if gaps.len() < 2 { None } else { gaps.get(gaps.len() / 2).copied() }
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::{Location, Measurement, Reading, Values, Verdict};
+
+    use super::*;
+
+    const NOW: i64 = 1_800_000_000;
+
+    fn judged(seconds_ago: i64, is_anomaly: bool) -> Judged {
+        let at = Timestamp::from_secs(NOW - seconds_ago);
+        let verdict = Verdict { model_version: "m-0001".into(), score: 0.1, is_anomaly, signals: vec![], reasons: vec![] };
+        let reading = Reading {
+            device_id: DeviceId::new("a").unwrap(),
+            timestamp: at,
+            values: Values::new(vec![Some(Measurement::new(1.0, "x").unwrap())]),
+            location: None,
+            device_type: None,
+            truth: None,
+        };
+        Judged { reading, received_at: at, verdict: Some(verdict), late: false, clock_suspect: false }
+    }
+
+    #[track_caller]
+    fn check(recent: &[(i64, bool)], daily: u64, heard_ago: i64, expected: State) {
+        let recent: Vec<Judged> = recent.iter().map(|it| judged(it.0, it.1)).collect();
+        let heard = Timestamp::from_secs(NOW - heard_ago);
+        let device = Device {
+            device_id: DeviceId::new("a").unwrap(),
+            location: Location::default(),
+            device_type: None,
+            first_received_at: heard,
+            last_received_at: heard,
+            readings: 1,
+            last: recent.first().cloned(),
+        };
+        let recent: Vec<&Judged> = recent.iter().collect();
+        assert_eq!(state(Timestamp::from_secs(NOW), &device, &recent, daily), expected);
+    }
+
+    #[test]
+    fn silence_is_five_usual_intervals_and_at_least_a_minute() {
+        let every_ten = [(50, false), (60, false), (70, false)];
+        check(&every_ten, 100, 50, State::Fine);
+        check(&every_ten, 100, 61, State::Silent);
+        let every_minute = [(100, false), (160, false), (220, false)];
+        check(&every_minute, 100, 299, State::Fine);
+        check(&every_minute, 100, 301, State::Silent);
+    }
+
+    #[test]
+    fn a_device_that_seldom_reports_is_measured_by_its_day() {
+        check(&[], 24, 4 * 3_600, State::Fine);
+        check(&[], 24, 6 * 3_600, State::Silent);
+        check(&[], 0, 30, State::Fine);
+        check(&[], 0, 61, State::Silent);
+    }
+
+    #[test]
+    fn three_of_five_or_the_very_last_make_a_device_odd() {
+        let of = |flags: [bool; 5]| -> Vec<(i64, bool)> { (0..5).map(|it| (it * 200 + 10, flags[it as usize])).collect() };
+        check(&of([false, true, true, true, false]), 100, 10, State::Odd);
+        check(&of([false, true, true, false, false]), 100, 10, State::Fine);
+        check(&of([true, false, false, false, false]), 100, 10, State::Odd);
+        check(&[(310, true), (700, false), (1_100, false)], 100, 310, State::Fine);
+    }
+}

@@ -1,0 +1,240 @@
+//! Asking for a verdict. Nothing is stored, and no device's history changes.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use detector::{DeviceState, Model};
+use domain::{Reading, Rejection, RejectionCode, Timestamp, Values, Verdict, wire};
+use domain::{Measurement, Signal};
+
+use super::Shared;
+use super::body::{Content, Form, Posted};
+use super::devices::census;
+use super::dto::detection::{Detection, SignalDetection, Unjudged};
+use super::dto::problem::{ItemProblem, Problem};
+use super::error::{ApiError, ApiResult};
+use super::query::{Segment, cut};
+use crate::runtime::clock;
+
+/// Fewer readings than this are judged where the request is read.
+const MANY: usize = 32;
+
+/// Judges a reading
+///
+/// A known device is judged with its own history, an unknown one with the fleet's. Without `timestamp` it is now.
+#[utoipa::path(post, path = "/detect", tag = "detection",
+    request_body(content = serde_json::Value, content_type = "application/json", example = json!(
+        {"device_id": "sensor_001", "timestamp": "2025-08-06T10:00:00Z", "temperature": 25.5, "vibration": 1.2})),
+    responses(
+        (status = 200, body = Detection<'static>),
+        (status = "4XX", body = Problem, content_type = "application/problem+json"),
+        (status = 503, body = Problem, content_type = "application/problem+json", description = "No model is in force yet")))]
+pub(super) async fn detect(State(shared): State<Shared>, posted: Posted) -> ApiResult<Response> {
+    let bytes = single(&posted)?;
+    let judge = Judge::new(&shared).await?;
+    let asked = judge.ask(&bytes)?;
+    let mut body = Vec::with_capacity(512);
+    judge.write(&asked, &mut body)?;
+    Ok(json(StatusCode::OK, body))
+}
+
+/// Judges many readings
+///
+/// A list in, a list out; NDJSON in, NDJSON out; in the same order. Where a reading cannot be judged, `{"error": …}`
+/// stands in its place and the status is 207; when none can be, the answer is a problem. The readings of a request do
+/// not become part of each other's history.
+#[utoipa::path(post, path = "/detect/batch", tag = "detection",
+    request_body(content(
+        (serde_json::Value = "application/json", example = json!([
+            {"device_id": "sensor_001", "timestamp": "2025-08-06T10:00:00Z", "temperature": 25.5, "vibration": 1.2},
+            {"device_id": "sensor_002", "timestamp": "2025-08-06T10:00:00Z", "temperature": 21.0, "vibration": 9.9}])),
+        (String = "application/x-ndjson", example = json!(
+            "{\"device_id\":\"sensor_001\",\"temperature\":25.5,\"vibration\":1.2}\n")),
+    )),
+    responses(
+        (status = 200, body = Vec<Detection<'static>>),
+        (status = 207, body = Vec<serde_json::Value>, description = "Some could not be judged"),
+        (status = "4XX", body = Problem, content_type = "application/problem+json"),
+        (status = 503, body = Problem, content_type = "application/problem+json", description = "No model is in force yet")))]
+pub(super) async fn detect_batch(State(shared): State<Shared>, posted: Posted) -> ApiResult<Response> {
+    let items = match posted.content()? {
+        Content::Many(items) => items,
+        Content::One(_) => {
+            let error = Rejection::whole(RejectionCode::WrongType, "the body must be a list of readings, or NDJSON");
+            return Err(ApiError::from(error).hint("POST /detect takes a single reading"));
+        }
+        Content::Broken(_, rejection) => return Err(rejection.into()),
+    };
+    let judge = Judge::new(&shared).await?;
+    let work = || judge.all(&items, posted.form);
+    let (body, errors) = if items.len() < MANY { work()? } else { tokio::task::block_in_place(work)? };
+    if !items.is_empty() && errors.len() == items.len() {
+        return Err(ApiError::none_taken(errors));
+    }
+    let status = if errors.is_empty() { StatusCode::OK } else { StatusCode::MULTI_STATUS };
+    Ok(match posted.form {
+        Form::Json => json(status, body),
+        Form::Ndjson => (status, [(header::CONTENT_TYPE, "application/x-ndjson")], body).into_response(),
+    })
+}
+
+/// Judges one signal of a reading
+#[utoipa::path(post, path = "/detect/{signal}", tag = "detection",
+    params(("signal" = String, Path, description = "A declared signal, by its name or short name", example = "temperature")),
+    request_body(content = serde_json::Value, content_type = "application/json", example = json!(
+        {"device_id": "sensor_001", "timestamp": "2025-08-06T10:00:00Z", "temperature": 25.5})),
+    responses(
+        (status = 200, body = serde_json::Value, description = "`device_id`, `timestamp`, the signal's value, \
+         `anomaly_score`, `is_anomaly`, `model_version`, `expected`, `reasons`"),
+        (status = "4XX", body = Problem, content_type = "application/problem+json"),
+        (status = 503, body = Problem, content_type = "application/problem+json", description = "No model is in force yet")))]
+pub(super) async fn detect_signal(
+    State(shared): State<Shared>,
+    Segment(name): Segment,
+    posted: Posted,
+) -> ApiResult<Response> {
+    let signals = &shared.app.config.signals;
+    let Some(at) = signals.iter().position(|it| it.name == name || it.short == name) else {
+        let error = ApiError::not_found(format!("there is no signal `{}`", cut(&name))).field("signal");
+        return Err(error.hint("GET /api/v1/signals lists the signals"));
+    };
+    let bytes = single(&posted)?;
+    let judge = Judge::new(&shared).await?;
+    let (reading, value) = judge.only(&bytes, at)?;
+    let verdict = shared.app.fleet.read(&reading.device_id, |state| judge.model.judge(state, &reading));
+    let Some(judgement) = verdict.signals[at] else { return Err(judge.unknown_signal(&signals[at])) };
+    let answer = SignalDetection {
+        name: &signals[at].name,
+        reading: &reading,
+        value,
+        judgement,
+        model_version: &verdict.model_version,
+        reasons: &verdict.reasons,
+    };
+    Ok(json(StatusCode::OK, serde_json::to_vec(&answer).map_err(ApiError::internal)?))
+}
+
+fn json(status: StatusCode, body: Vec<u8>) -> Response {
+    (status, [(header::CONTENT_TYPE, "application/json")], body).into_response()
+}
+
+fn single(posted: &Posted) -> ApiResult<Bytes> {
+    match posted.content()? {
+        Content::One(bytes) => Ok(bytes),
+        Content::Many(mut items) if posted.form == Form::Ndjson && items.len() == 1 => Ok(items.remove(0)),
+        Content::Many(_) => {
+            let error = Rejection::whole(RejectionCode::WrongType, "the body must be one reading, not many");
+            Err(ApiError::from(error).hint("POST /detect/batch takes lists and NDJSON"))
+        }
+        Content::Broken(_, rejection) => Err(rejection.into()),
+    }
+}
+
+/// The model of one request: every item of a batch is judged by the same.
+struct Judge<'a> {
+    shared: &'a Shared,
+    model: Arc<Model>,
+    now: Timestamp,
+}
+
+/// A reading that was judged.
+struct Asked {
+    reading: Reading,
+    verdict: Verdict,
+    device_known: bool,
+    history: u64,
+}
+
+impl<'a> Judge<'a> {
+    async fn new(shared: &'a Shared) -> ApiResult<Self> {
+        match shared.app.live_model.get() {
+            Some(model) => Ok(Self { shared, model, now: clock::now() }),
+            None => Err(no_model(shared).await?),
+        }
+    }
+
+    fn ask(&self, bytes: &[u8]) -> Result<Asked, Rejection> {
+        let signals = &self.shared.app.config.signals;
+        let reading = wire::decode(bytes, signals, Some(self.now))?.reading;
+        if let Some(at) = reading.values.iter().position(|it| it.is_none()) {
+            return Err(missing(&signals[at]));
+        }
+        let (verdict, history) = self.shared.app.fleet.read(&reading.device_id, |state| {
+            (self.model.judge(state, &reading), state.map(DeviceState::readings))
+        });
+        Ok(Asked { reading, verdict, device_known: history.is_some(), history: history.unwrap_or(0) })
+    }
+
+    /// The reading with nothing but this signal, which it must have.
+    fn only(&self, bytes: &[u8], at: usize) -> Result<(Reading, f64), Rejection> {
+        let signals = &self.shared.app.config.signals;
+        let reading = wire::decode(bytes, signals, Some(self.now)).map_err(|it| match it.code {
+            RejectionCode::NoSignal => missing(&signals[at]),
+            _ => it,
+        })?;
+        let reading = reading.reading;
+        let Some(value) = reading.values.get(at) else { return Err(missing(&signals[at])) };
+        let mut values = vec![None; signals.len()];
+        values[at] = Some(Measurement::new(value, &signals[at].name)?);
+        Ok((Reading { values: Values::new(values), ..reading }, value))
+    }
+
+    fn all(&self, items: &[Bytes], form: Form) -> ApiResult<(Vec<u8>, Vec<ItemProblem>)> {
+        let mut body = Vec::with_capacity(items.len() * 512 + 2);
+        let mut errors = Vec::new();
+        let (open, between, close): (&[u8], &[u8], &[u8]) = match form {
+            Form::Json => (b"[", b",", b"]"),
+            Form::Ndjson => (b"", b"\n", b"\n"),
+        };
+        body.extend_from_slice(open);
+        for (index, item) in items.iter().enumerate() {
+            if index > 0 {
+                body.extend_from_slice(between);
+            }
+            match self.ask(item) {
+                Ok(asked) => self.write(&asked, &mut body)?,
+                Err(rejection) => {
+                    errors.push(ItemProblem::new(index, rejection.clone()));
+                    let error = ApiError::from(rejection);
+                    let unjudged = Unjudged { error: error.problem() };
+                    serde_json::to_writer(&mut body, &unjudged).map_err(ApiError::internal)?;
+                }
+            }
+        }
+        body.extend_from_slice(close);
+        Ok((body, errors))
+    }
+
+    fn write(&self, asked: &Asked, body: &mut Vec<u8>) -> ApiResult<()> {
+        let detection = Detection {
+            signals: &self.shared.app.config.signals,
+            names: &self.shared.names,
+            reading: &asked.reading,
+            verdict: &asked.verdict,
+            device_known: asked.device_known,
+            history: asked.history,
+        };
+        serde_json::to_writer(body, &detection).map_err(ApiError::internal)
+    }
+
+    fn unknown_signal(&self, signal: &Signal) -> ApiError {
+        let detail = format!("model {} was trained before `{}` was declared", self.model.version, signal.name);
+        let error = ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "no_model", detail).field(&signal.name);
+        error.hint("`hark train` makes one that knows it")
+    }
+}
+
+fn missing(signal: &Signal) -> Rejection {
+    Rejection::field(RejectionCode::MissingField, &signal.name, format!("{} is missing", signal.name))
+}
+
+async fn no_model(shared: &Shared) -> ApiResult<ApiError> {
+    let stored: u64 = census(shared).await?.0.iter().map(|it| it.device.readings).sum();
+    let need = shared.app.config.train.min_readings;
+    let detail = format!("learning: {stored} readings stored, {need} needed");
+    let error = ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "no_model", detail);
+    Ok(error.hint("`hark train` trains a model once there are enough readings"))
+}

@@ -1,0 +1,78 @@
+//! Devices.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use domain::DeviceId;
+
+use super::Shared;
+use super::census::{self, Census, Counted};
+use super::dto::Learning;
+use super::dto::device::{Activity, DeviceDetail, DeviceDto, Devices, UsualDto};
+use super::dto::problem::Problem;
+use super::dto::reading::{LocationDto, ReadingDto};
+use super::error::{ApiError, ApiResult};
+use super::query::Segment;
+use crate::app::App;
+
+/// A device's own history outweighs the fleet's from so many readings on.
+const LEARNED: u64 = 30;
+
+/// Lists all devices, by name
+#[utoipa::path(get, path = "/api/v1/devices", tag = "fleet", responses((status = 200, body = Devices)))]
+pub(super) async fn list_devices(State(shared): State<Shared>) -> ApiResult<Response> {
+    let census = census(&shared).await?;
+    let devices = census.0.iter().map(|it| device(&shared.app, it)).collect();
+    Ok(Json(Devices { devices }).into_response())
+}
+
+/// Shows a device, with what is usual for it
+#[utoipa::path(get, path = "/api/v1/devices/{device_id}", tag = "fleet",
+    params(("device_id" = String, Path, description = "Its name")),
+    responses((status = 200, body = DeviceDetail), (status = 404, body = Problem, content_type = "application/problem+json")))]
+pub(super) async fn get_device(State(shared): State<Shared>, Segment(name): Segment) -> ApiResult<Response> {
+    let unknown = || ApiError::not_found("there is no such device").field("device_id");
+    let device_id = DeviceId::new(&name).map_err(|_| unknown())?;
+    let census = census(&shared).await?;
+    let at = census.0.binary_search_by(|it| it.device.device_id.cmp(&device_id)).map_err(|_| unknown())?;
+    let detail = DeviceDetail { device: device(&shared.app, &census.0[at]), ranges: ranges(&shared.app, &device_id) };
+    Ok(Json(detail).into_response())
+}
+
+pub(super) async fn census(shared: &Shared) -> ApiResult<Arc<Census>> {
+    Ok(shared.census.get((), Census::take(&shared.app)).await?)
+}
+
+fn device<'a>(app: &'a App, counted: &'a Counted) -> DeviceDto<'a> {
+    let it = &counted.device;
+    let history = app.fleet.read(&it.device_id, |state| state.map_or(0, detector::DeviceState::readings));
+    DeviceDto {
+        device_id: it.device_id.as_str(),
+        location: LocationDto::new(&it.location),
+        device_type: it.device_type.as_deref(),
+        first_received_at: super::dto::Time(it.first_received_at),
+        last_received_at: super::dto::Time(it.last_received_at),
+        readings: it.readings,
+        state: counted.state.as_str(),
+        silent: counted.state == census::State::Silent,
+        last: it.last.as_ref().map(|it| ReadingDto::new(it, &app.config.signals)),
+        history,
+        learning: (history < LEARNED).then_some(Learning { have: history, need: LEARNED }),
+        activity: Activity { hours: 24, readings: counted.readings, anomalies: counted.anomalies },
+    }
+}
+
+fn ranges<'a>(app: &'a App, device_id: &DeviceId) -> BTreeMap<&'a str, UsualDto> {
+    let Some(model) = app.live_model.get() else { return BTreeMap::new() };
+    app.fleet.read(device_id, |state| {
+        let usual = app.config.signals.iter().enumerate().filter_map(|(at, signal)| {
+            let usual = model.extractor.usual(state, at)?;
+            let span = usual.span();
+            Some((signal.name.as_str(), UsualDto { low: span.low, high: span.high, mean: usual.mean, sd: usual.deviation }))
+        });
+        usual.collect()
+    })
+}

@@ -1,0 +1,83 @@
+//! Devices.
+
+use std::collections::BTreeMap;
+
+use utoipa::ToSchema;
+
+use super::reading::{LocationDto, ReadingDto};
+use super::{Learning, Time};
+
+/// A device.
+#[derive(Debug, serde::Serialize, ToSchema)]
+pub(crate) struct DeviceDto<'a> {
+    pub(crate) device_id: &'a str,
+    pub(crate) location: Option<LocationDto<'a>>,
+    pub(crate) device_type: Option<&'a str>,
+    pub(crate) first_received_at: Time,
+    pub(crate) last_received_at: Time,
+    /// How many readings of it were stored.
+    pub(crate) readings: u64,
+    /// `fine`, `odd` (three of its last five readings are anomalous, or the last one and it came within five minutes) or
+    /// `silent`, which goes before `odd`.
+    pub(crate) state: &'a str,
+    /// Not heard for five times as long as it usually is, and at least a minute.
+    pub(crate) silent: bool,
+    /// The reading with the latest time.
+    pub(crate) last: Option<ReadingDto<'a>>,
+    /// How many readings its own history rests on.
+    pub(crate) history: u64,
+    /// How far its own history is from outweighing the fleet's; none once it does.
+    pub(crate) learning: Option<Learning>,
+    pub(crate) activity: Activity,
+}
+
+/// What a device did in the last 24 hours.
+#[derive(Debug, serde::Serialize, ToSchema)]
+pub(crate) struct Activity {
+    pub(crate) hours: u32,
+    pub(crate) readings: u64,
+    pub(crate) anomalies: u64,
+}
+
+/// All devices.
+#[derive(Debug, serde::Serialize, ToSchema)]
+pub(crate) struct Devices<'a> {
+    pub(crate) devices: Vec<DeviceDto<'a>>,
+}
+
+/// A device with what is usual for it.
+#[derive(Debug, serde::Serialize, ToSchema)]
+pub(crate) struct DeviceDetail<'a> {
+    #[serde(flatten)]
+    pub(crate) device: DeviceDto<'a>,
+    /// By signal; empty while there is no model.
+    pub(crate) ranges: BTreeMap<&'a str, UsualDto>,
+}
+
+/// What is usual for one signal of a device.
+#[derive(Debug, serde::Serialize, ToSchema)]
+pub(crate) struct UsualDto {
+    pub(crate) low: f64,
+    pub(crate) high: f64,
+    pub(crate) mean: f64,
+    /// The standard deviation.
+    pub(crate) sd: f64,
+}
+
+/// The declared signals.
+#[derive(Debug, serde::Serialize, ToSchema)]
+pub(crate) struct SignalsDto<'a> {
+    pub(crate) signals: Vec<SignalDto<'a>>,
+}
+
+/// A declared signal.
+#[derive(Debug, serde::Serialize, ToSchema)]
+pub(crate) struct SignalDto<'a> {
+    pub(crate) name: &'a str,
+    /// The name in `is_temp_anomaly` and its like.
+    pub(crate) short: &'a str,
+    /// The unit in UCUM or SenML writing.
+    pub(crate) unit: &'a str,
+    /// The unit as people write it.
+    pub(crate) symbol: &'a str,
+}

@@ -1,0 +1,89 @@
+//! Whether Hark is alive, ready and well, and its metrics.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use domain::{TimeRange, Timestamp};
+use utoipa::ToSchema;
+use warehouse::ReadingQuery;
+
+use super::dto::Time;
+use super::error::{ApiError, ApiResult};
+use crate::app::App;
+use crate::runtime::clock;
+
+/// How long the warehouse may take to answer and still count as ready.
+const READY_PATIENCE: Duration = Duration::from_secs(2);
+
+/// How Hark is.
+#[derive(Debug, serde::Serialize, ToSchema)]
+pub(super) struct Health {
+    /// `healthy`.
+    status: &'static str,
+    timestamp: Time,
+    /// The version of the program.
+    version: &'static str,
+    /// The model in force.
+    model_version: Option<String>,
+    started_at: Time,
+}
+
+/// Says how Hark is
+#[utoipa::path(get, path = "/health", tag = "operation", responses((status = 200, body = Health)))]
+pub(super) async fn health(State(app): State<Arc<App>>) -> axum::Json<Health> {
+    axum::Json(Health {
+        status: "healthy",
+        timestamp: Time(clock::now()),
+        version: env!("CARGO_PKG_VERSION"),
+        model_version: app.live_model.get().map(|it| it.version.to_string()),
+        started_at: Time(app.started_at),
+    })
+}
+
+/// A word on a question.
+#[derive(Debug, serde::Serialize, ToSchema)]
+pub(super) struct Word {
+    status: &'static str,
+}
+
+/// Says that the process runs
+#[utoipa::path(get, path = "/livez", tag = "operation", responses((status = 200, body = Word)))]
+pub(super) async fn livez() -> axum::Json<Word> {
+    axum::Json(Word { status: "alive" })
+}
+
+/// Says whether readings can be taken
+///
+/// 503 while Hark is being stopped or its warehouse does not answer.
+#[utoipa::path(get, path = "/readyz", tag = "operation",
+    responses((status = 200, body = Word), (status = 503, body = super::dto::problem::Problem, content_type = "application/problem+json")))]
+pub(super) async fn readyz(State(app): State<Arc<App>>) -> ApiResult<axum::Json<Word>> {
+    let away = |code, detail: &str| ApiError::new(StatusCode::SERVICE_UNAVAILABLE, code, detail);
+    if app.stop.is_cancelled() {
+        return Err(away("stopping", "Hark is being stopped"));
+    }
+    let at = Timestamp::EPOCH;
+    let nothing = ReadingQuery {
+        device_id: None,
+        range: TimeRange { start: at, end: at },
+        anomalies_only: false,
+        newest_first: false,
+        limit: 1,
+        after: None,
+    };
+    match tokio::time::timeout(READY_PATIENCE, app.warehouse.readings(nothing)).await {
+        Ok(Ok(_)) => Ok(axum::Json(Word { status: "ready" })),
+        Ok(Err(cause)) => Err(away("warehouse_away", "the warehouse cannot be read").caused_by(cause)),
+        Err(_) => Err(away("warehouse_away", "the warehouse does not answer")),
+    }
+}
+
+/// Tells Prometheus everything that is counted
+#[utoipa::path(get, path = "/metrics", tag = "operation", responses((status = 200, body = String, content_type = "text/plain")))]
+pub(super) async fn metrics(State(app): State<Arc<App>>) -> Response {
+    let kind = [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
+    (kind, app.prometheus.render()).into_response()
+}

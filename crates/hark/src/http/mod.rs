@@ -1,0 +1,125 @@
+//! The API on port 8000: its routes, and what surrounds every one of them.
+//!
+//! Handlers turn bytes into words of the domain, ask the shared parts, and write DTOs. They hold no rules of detection
+//! and no SQL. Every answer that is no success is `application/problem+json`.
+
+mod body;
+mod cached;
+mod census;
+mod detect;
+mod devices;
+mod docs;
+mod dto;
+pub(crate) mod error;
+pub(crate) mod guard;
+mod health;
+mod models;
+mod query;
+mod readings;
+mod serve;
+mod signals;
+mod stream;
+mod summary;
+#[cfg(test)]
+pub(crate) mod tests;
+mod watch;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::FromRef;
+use axum::http::{Method, StatusCode, Uri};
+use axum::middleware;
+use bytes::Bytes;
+use tokio::sync::Semaphore;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::compression::CompressionLayer;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+pub(crate) use serve::serve;
+
+use self::cached::Cached;
+use self::census::Census;
+use self::dto::detection::FieldNames;
+use self::error::ApiError;
+use crate::app::App;
+
+/// How long a summary or the devices' states stay as they were computed.
+const FRESH: Duration = Duration::from_secs(2);
+
+/// The most event streams at a time.
+const MAX_STREAMS: usize = 256;
+
+/// What the handlers share.
+#[derive(Clone)]
+struct Shared {
+    app: Arc<App>,
+    names: Arc<FieldNames>,
+    census: Arc<Cached<(), Census>>,
+    summaries: Arc<Cached<u32, Bytes>>,
+    streams: Arc<Semaphore>,
+}
+
+impl FromRef<Shared> for Arc<App> {
+    fn from_ref(shared: &Shared) -> Self {
+        shared.app.clone()
+    }
+}
+
+/// All routes of the API.
+pub(crate) fn router(app: Arc<App>) -> Router {
+    let shared = Shared {
+        names: Arc::new(FieldNames::new(&app.config.signals)),
+        census: Arc::new(Cached::new(FRESH)),
+        summaries: Arc::new(Cached::new(FRESH)),
+        streams: Arc::new(Semaphore::new(MAX_STREAMS)),
+        app,
+    };
+    let (routes, openapi) = documented().split_for_parts();
+    let routes = routes.with_state(shared).merge(docs::router(openapi));
+    routes
+        .fallback(unknown_path)
+        .method_not_allowed_fallback(unknown_method)
+        .layer(CompressionLayer::new().quality(tower_http::CompressionLevel::Fastest))
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(middleware::from_fn(guard::guard))
+        .layer(middleware::from_fn(watch::watch))
+}
+
+fn documented() -> OpenApiRouter<Shared> {
+    OpenApiRouter::with_openapi(docs::description())
+        .routes(routes!(detect::detect))
+        .routes(routes!(detect::detect_batch))
+        .routes(routes!(detect::detect_signal))
+        .routes(routes!(readings::post_readings, readings::get_readings))
+        .routes(routes!(devices::list_devices))
+        .routes(routes!(devices::get_device))
+        .routes(routes!(summary::get_summary))
+        .routes(routes!(signals::list_signals))
+        .routes(routes!(models::list_models))
+        .routes(routes!(models::get_metrics))
+        .routes(routes!(models::promote))
+        .routes(routes!(stream::stream))
+        .routes(routes!(health::health))
+        .routes(routes!(health::livez))
+        .routes(routes!(health::readyz))
+        .routes(routes!(health::metrics))
+}
+
+async fn unknown_path(uri: Uri) -> ApiError {
+    let error = ApiError::not_found(format!("there is nothing at `{}`", query::cut(uri.path())));
+    error.hint("/docs lists every path")
+}
+
+async fn unknown_method(method: Method, uri: Uri) -> ApiError {
+    let detail = format!("`{}` does not take {}", query::cut(uri.path()), query::cut(method.as_str()));
+    ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail)
+}
+
+fn panicked(panic: Box<dyn std::any::Any + Send + 'static>) -> axum::response::Response {
+    let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
+    let cause = anyhow::anyhow!("a handler panicked: {}", text.unwrap_or("no message"));
+    axum::response::IntoResponse::into_response(ApiError::internal(cause))
+}

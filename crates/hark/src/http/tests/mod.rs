@@ -1,0 +1,10 @@
+//! The API as a client meets it: the real routes over a real warehouse, bus and consumer in a folder of their own.
+
+mod detection;
+mod fleet;
+mod hostile;
+mod openapi;
+mod posting;
+mod server;
+mod streaming;
+pub(crate) mod support;

@@ -1,0 +1,29 @@
+//! The one place that logs and counts requests.
+
+use axum::extract::{MatchedPath, Request};
+use axum::middleware::Next;
+use axum::response::Response;
+use tracing::{Instrument, debug, debug_span, error, warn};
+
+use super::error::Cause;
+use crate::metrics;
+
+/// Logs and counts a request by the pattern of its route, never by the path as sent.
+pub(super) async fn watch(request: Request, next: Next) -> Response {
+    let route = request.extensions().get::<MatchedPath>().map_or("unmatched", MatchedPath::as_str).to_owned();
+    let span = debug_span!("request", method = %request.method(), route);
+    async move {
+        let response = next.run(request).await;
+        let status = response.status();
+        metrics::request(&route, status.as_u16());
+        let cause = response.extensions().get::<Cause>().map(|it| format!("{:#}", it.0));
+        match cause {
+            Some(cause) if status.as_u16() == 500 => error!(status = 500, error = cause, "request failed"),
+            Some(cause) if status.is_server_error() => warn!(status = status.as_u16(), error = cause, "request refused"),
+            _ => debug!(status = status.as_u16(), "request answered"),
+        }
+        response
+    }
+    .instrument(span)
+    .await
+}

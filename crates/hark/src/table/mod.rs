@@ -1,0 +1,105 @@
+//! Files of readings: CSV (plain or gzip), NDJSON and Parquet, read row by row.
+//!
+//! A row is what the file says; [`Mapping`] makes a reading of it. Nothing here judges or stores.
+
+mod cell;
+mod csv_file;
+mod mapping;
+mod ndjson;
+mod parquet_file;
+mod place;
+mod write;
+
+use std::path::Path;
+
+use anyhow::Context;
+use clap::ValueEnum;
+
+use crate::exit::{Exit, Fault};
+
+pub(crate) use cell::{Cell, Row};
+pub(crate) use mapping::{Mapping, RowRejection, named, readings};
+pub(crate) use place::Place;
+pub(crate) use write::{Depth, ReadingWriter};
+
+/// So many rows are looked at to know the columns, where the file itself does not tell.
+const LOOK_AHEAD: usize = 1_000;
+
+/// What a file of readings is written in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum TableFormat {
+    /// Comma-separated with a header, plain or gzip
+    Csv,
+    /// A JSON object a line, plain or gzip
+    Ndjson,
+    /// Apache Parquet
+    Parquet,
+}
+
+impl TableFormat {
+    /// The format that a file's name tells.
+    pub(crate) fn of(path: &Path) -> Option<Self> {
+        let name = path.file_name()?.to_string_lossy().to_ascii_lowercase();
+        match name.strip_suffix(".gz").unwrap_or(&name).rsplit_once('.')?.1 {
+            "csv" => Some(Self::Csv),
+            "ndjson" | "jsonl" => Some(Self::Ndjson),
+            "parquet" | "pq" if !name.ends_with(".gz") => Some(Self::Parquet),
+            _ => None,
+        }
+    }
+}
+
+/// A column of a table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Column {
+    /// Its name.
+    pub(crate) name: String,
+    /// Whether it holds numbers, as far as the file says or its first rows show.
+    pub(crate) numeric: bool,
+}
+
+/// The rows of a table, in order.
+pub(crate) type Rows = Box<dyn Iterator<Item = anyhow::Result<Row>> + Send>;
+
+/// A file of rows under columns.
+pub(crate) struct Table {
+    columns: Vec<Column>,
+    rows: Rows,
+}
+
+impl Table {
+    /// The columns, in order.
+    pub(crate) fn columns(&self) -> &[Column] {
+        &self.columns
+    }
+
+    /// The rows, in order. A row that is broken is an error; those after it are not read.
+    pub(crate) fn into_rows(self) -> Rows {
+        self.rows
+    }
+}
+
+/// Opens a table. Without a format the name tells it; stdin is NDJSON then.
+pub(crate) fn open(place: &Place, format: Option<TableFormat>) -> anyhow::Result<Table> {
+    let told = match place {
+        Place::Standard => Some(TableFormat::Ndjson),
+        Place::File(path) => TableFormat::of(path),
+    };
+    let Some(format) = format.or(told) else {
+        return Err(Fault::new(
+            format!("the name of `{place}` does not say what it is written in"),
+            "say --input-format csv, ndjson or parquet",
+        )
+        .exit(Exit::Usage)
+        .into());
+    };
+    let table = match format {
+        TableFormat::Csv => csv_file::open(place.reader()?),
+        TableFormat::Ndjson => ndjson::open(place.reader()?),
+        TableFormat::Parquet => parquet_file::open(place),
+    };
+    table.with_context(|| format!("failed to read `{place}`"))
+}
+
+#[cfg(test)]
+mod tests;

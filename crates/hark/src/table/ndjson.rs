@@ -1,0 +1,134 @@
+//! Tables of a JSON object a line. Objects inside are columns with dotted names, `sensor_data.temperature`.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::io::BufRead;
+
+use anyhow::Context;
+use serde_json::{Map, Value};
+
+use super::cell::{Cell, Fields, Row};
+use super::csv_file::is_numeric;
+use super::{Column, LOOK_AHEAD, Table};
+
+/// The longest line that is read.
+const MAX_LINE_BYTES: usize = 16 << 20;
+
+/// Reads the first lines for the columns; a field that appears only later is not seen.
+pub(super) fn open(reader: Box<dyn BufRead + Send>) -> anyhow::Result<Table> {
+    let mut objects = Objects { reader, line: 0 };
+    let mut names = Names::default();
+    let mut first = Vec::new();
+    for object in objects.by_ref().take(LOOK_AHEAD) {
+        let object = object?;
+        names.learn("", &object.fields);
+        first.push(object);
+    }
+    anyhow::ensure!(!first.is_empty(), "there is no row");
+    let first: Vec<Row> = first.iter().map(|it| names.row(it)).collect();
+    let column = |(at, name): (usize, &String)| Column {
+        name: name.clone(),
+        numeric: is_numeric(first.iter(), at),
+    };
+    let columns = names.in_order.iter().enumerate().map(column).collect();
+    let rest = objects.map(move |object| object.map(|it| names.row(&it)));
+    Ok(Table {
+        columns,
+        rows: Box::new(first.into_iter().map(Ok).chain(rest)),
+    })
+}
+
+struct Object {
+    number: u64,
+    fields: Map<String, Value>,
+}
+
+struct Objects {
+    reader: Box<dyn BufRead + Send>,
+    line: u64,
+}
+
+impl Iterator for Objects {
+    type Item = anyhow::Result<Object>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            let number = self.line + 1;
+            let line = match next_line(&mut self.reader) {
+                Ok(line) => line?,
+                Err(error) => return Some(Err(error).with_context(|| format!("line {number} is broken"))),
+            };
+            self.line = number;
+            if line.trim_ascii().is_empty() {
+                continue;
+            }
+            let fields = serde_json::from_slice(&line).with_context(|| format!("line {number} is not a JSON object"));
+            return Some(fields.map(|fields| Object { number, fields }));
+        }
+    }
+}
+
+/// The next line without its end, of bounded length.
+pub(crate) fn next_line(reader: &mut impl BufRead) -> anyhow::Result<Option<Vec<u8>>> {
+    let mut line = Vec::new();
+    let limit = MAX_LINE_BYTES as u64 + 1;
+    let read = std::io::Read::take(&mut *reader, limit).read_until(b'\n', &mut line)?;
+    anyhow::ensure!(line.len() <= MAX_LINE_BYTES, "it is longer than {MAX_LINE_BYTES} bytes");
+    if line.last() == Some(&b'\n') {
+        line.pop();
+    }
+    Ok((read > 0).then_some(line))
+}
+
+#[derive(Debug, Default)]
+struct Names {
+    places: HashMap<String, usize>,
+    in_order: Vec<String>,
+}
+
+impl Names {
+    fn learn(&mut self, prefix: &str, fields: &Map<String, Value>) {
+        for (name, value) in fields {
+            let name = format!("{prefix}{name}");
+            match value {
+                Value::Object(inner) => self.learn(&format!("{name}."), inner),
+                _ if self.places.contains_key(&name) => {}
+                _ => {
+                    self.places.insert(name.clone(), self.in_order.len());
+                    self.in_order.push(name);
+                }
+            }
+        }
+    }
+
+    fn row(&self, object: &Object) -> Row {
+        let mut cells = vec![Cell::Empty; self.in_order.len()];
+        self.fill("", &object.fields, &mut cells);
+        Row {
+            number: object.number,
+            fields: Fields::Cells(cells),
+        }
+    }
+
+    fn fill(&self, prefix: &str, fields: &Map<String, Value>, cells: &mut [Cell<'static>]) {
+        for (name, value) in fields {
+            let name = format!("{prefix}{name}");
+            if let Value::Object(inner) = value {
+                self.fill(&format!("{name}."), inner, cells);
+            } else if let Some(&place) = self.places.get(&name) {
+                cells[place] = cell(value);
+            }
+        }
+    }
+}
+
+fn cell(value: &Value) -> Cell<'static> {
+    match value {
+        Value::Null => Cell::Empty,
+        Value::Bool(it) => Cell::Truth(*it),
+        Value::Number(number) => number.as_f64().map_or(Cell::Empty, Cell::Number),
+        Value::String(text) if text.is_empty() => Cell::Empty,
+        Value::String(text) => Cell::Text(Cow::Owned(text.clone())),
+        other => Cell::Text(Cow::Owned(other.to_string())),
+    }
+}
