@@ -314,7 +314,7 @@ mod tests {
             let mut restored = DeviceState::from_bytes(&state.to_bytes(&signals), &signals).unwrap();
             for more in 0..40 {
                 let it = reading(1_000 + more, Some(more as f64), Some(1.0));
-                let averages = |state: &DeviceState| state.signal(0).unwrap().moving_average(0.5, 32);
+                let averages = |state: &DeviceState| state.signal(0).unwrap().moving_average(0.5, MAX_WINDOW);
                 prop_assert_eq!(averages(&state), averages(&restored));
                 state.push(&it);
                 restored.push(&it);
