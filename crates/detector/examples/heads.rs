@@ -31,7 +31,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let state = states.entry(series.to_owned()).or_insert_with(|| DeviceState::new(&signals));
         let mut late = state.clone();
         let state = if state.accepts(reading.timestamp) { state } else { &mut late };
-        let it = state.step(&reading, &pace, is_training);
+        state.learn_until(if is_training { u64::MAX } else { 1 });
+        let it = state.step(&reading, &pace);
         let [spike, smooth, rough] = it.banks;
         let alert = u8::from(it.is_alert);
         writeln!(out, "{series},{},{spike},{smooth},{rough},{},{alert}", fields[1], it.surprise)?;

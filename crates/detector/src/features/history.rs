@@ -3,6 +3,7 @@
 use domain::{Reading, Signals, Timestamp};
 
 use super::spec::MAX_WINDOW;
+use crate::familiar::Familiar;
 use crate::heads::{Evidence, Heads, Pace, Reader, Writer};
 
 /// After so many values the running mean and variance forget at this pace: a week of readings every ten seconds.
@@ -38,7 +39,14 @@ pub struct DeviceState {
     readings: u64,
     signals: Box<[SignalHistory]>,
     pub(crate) heads: Heads,
+    pub(crate) familiar: Familiar,
+    /// So many readings the device learns from before it is held to them.
+    pub(crate) learning: u64,
+    has_alerted: bool,
 }
+
+/// The learning of a device that no training has seen, in readings.
+pub const LEARNING: u64 = 1_000;
 
 /// The memory of one signal: the values of late and the running mean and variance (Welford's recurrence, with a weight
 /// that stops falling at one in [`MEMORY`]).
@@ -119,6 +127,9 @@ impl DeviceState {
             readings: 0,
             signals: vec![SignalHistory::EMPTY; signals.len()].into(),
             heads: Heads::new(signals.len()),
+            familiar: Familiar::EMPTY,
+            learning: LEARNING,
+            has_alerted: false,
         }
     }
 
@@ -146,21 +157,39 @@ impl DeviceState {
         self.last.is_none_or(|last| at > last)
     }
 
+    /// So many readings the device learns from before it is held to what it did in them.
+    #[must_use]
+    pub fn learning(&self) -> u64 {
+        self.learning
+    }
+
+    /// Whether the newest reading began a new event.
+    #[must_use]
+    pub fn has_alerted(&self) -> bool {
+        self.has_alerted
+    }
+
+    /// Sets how many readings the device learns from, as a training found it.
+    pub fn learn_until(&mut self, readings: u64) {
+        self.learning = readings;
+    }
+
     /// Takes a reading in at the default pace, as before there is a model. A double or a late reading changes nothing;
     /// the answer says whether it was taken.
     pub fn push(&mut self, reading: &Reading) -> bool {
         if !self.accepts(reading.timestamp) {
             return false;
         }
-        self.step(reading, &Pace::default(), true);
+        self.step(reading, &Pace::default());
         true
     }
 
-    /// Weighs a reading that lies after all others, and takes it in. A device that `is_learning` gives all its readings
-    /// the same weight and holds back none.
-    pub fn step(&mut self, reading: &Reading, pace: &Pace, is_learning: bool) -> Evidence {
+    /// Weighs a reading that lies after all others, and takes it in. While the device learns, all its readings have the
+    /// same weight and none is held back.
+    pub fn step(&mut self, reading: &Reading, pace: &Pace) -> Evidence {
         let seconds = self.last.map(|it| reading.timestamp.seconds_since(it)).filter(|it| *it > 0.0);
-        let evidence = self.heads.step(reading, seconds, pace, is_learning);
+        let evidence = self.heads.step(reading, seconds, pace, self.readings < self.learning);
+        self.has_alerted = evidence.is_alert;
         self.last = self.last.max(Some(reading.timestamp));
         self.readings += 1;
         for (history, value) in self.signals.iter_mut().zip(reading.values.iter()) {
@@ -190,6 +219,9 @@ impl DeviceState {
             }
         }
         self.heads.write(&mut to);
+        self.familiar.write(&mut to);
+        to.long(self.learning);
+        to.byte(u8::from(self.has_alerted));
         bytes
     }
 
@@ -223,8 +255,10 @@ impl DeviceState {
             history.next = kept % MAX_WINDOW;
         }
         let heads = Heads::read(&mut from, signals.len())?;
+        let familiar = Familiar::read(&mut from)?;
+        let (learning, has_alerted) = (from.long()?, from.byte()? != 0);
         if from.0.is_empty() {
-            Ok(Self { last, readings, signals: histories.into(), heads })
+            Ok(Self { last, readings, signals: histories.into(), heads, familiar, learning, has_alerted })
         } else {
             Err(StateError::Damaged)
         }

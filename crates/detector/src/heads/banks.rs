@@ -1,5 +1,7 @@
 //! How far a vector lies from its own mean, in units of its own covariance, both learned as it goes.
 
+use domain::Values;
+
 use super::codec::{Reader, Writer};
 use crate::features::StateError;
 
@@ -7,14 +9,21 @@ use crate::features::StateError;
 /// number of signals, not with its square or cube.
 const GROUP: usize = 12;
 
-/// Covariances between signals count for this share.
-const COUPLING: f64 = 0.8;
+/// No direction counts for more than this square, a thousand deviations.
+const FARTHEST: f64 = 1e6;
 
-/// Added to every variance.
-const RIDGE: f64 = 1e-6;
-
-/// Vectors further away than this enter with a smaller weight.
-const ROBUST: f64 = 3.0;
+/// How a covariance is made fit to be inverted, and what is kept out of it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Care {
+    /// Covariances between signals count for this share.
+    pub(crate) coupling: f64,
+    /// Added to every variance, as a share of it.
+    pub(crate) relative_ridge: f64,
+    /// Added to every variance.
+    pub(crate) ridge: f64,
+    /// Vectors further away than this enter with a smaller weight.
+    pub(crate) robust: f64,
+}
 
 /// The running mean and covariance of a vector.
 #[derive(Debug, Clone, PartialEq)]
@@ -34,6 +43,13 @@ fn triangle(side: usize) -> usize {
     side * (side + 1) / 2
 }
 
+impl Care {
+    /// How far to trust a vector at this distance: wholly while learning, less beyond the robust distance.
+    pub(crate) fn trust(&self, distance: f64, is_learning: bool) -> f64 {
+        if is_learning || distance <= self.robust { 1.0 } else { self.robust / distance }
+    }
+}
+
 impl Bank {
     pub(crate) fn new(n_signals: usize) -> Self {
         Self {
@@ -42,38 +58,45 @@ impl Bank {
         }
     }
 
+    /// Starts at the first vector.
+    pub(crate) fn begin(&mut self, values: &Values) {
+        for (mean, value) in self.mean.iter_mut().zip(values.iter()) {
+            *mean = value.unwrap_or(0.0);
+        }
+    }
+
     /// The mean of one signal.
     pub(crate) fn mean(&self, at: usize) -> f64 {
         self.mean[at]
     }
 
-    /// The variance of one signal.
-    pub(crate) fn variance(&self, at: usize) -> f64 {
+    /// How many deviations a signal lies from its mean, by itself.
+    pub(crate) fn alone(&self, at: usize, deviation: f64) -> f64 {
         let mut from = 0;
         for group in groups(self.mean.len()) {
             if group.contains(&at) {
-                return self.covariance[from + triangle(at - group.start + 1) - 1] + RIDGE;
+                let variance = self.covariance[from + triangle(at - group.start + 1) - 1];
+                return deviation.abs() / variance.max(1e-6).sqrt();
             }
             from += triangle(group.len());
         }
-        RIDGE
+        0.0
     }
 
     /// The squared distance of a vector given by its deviations from the mean; 0 stands for a missing signal.
-    pub(crate) fn square(&self, deviations: &[f64]) -> f64 {
+    pub(crate) fn square(&self, deviations: &[f64], care: &Care) -> f64 {
         let mut square = 0.0;
         let mut from = 0;
         for group in groups(self.mean.len()) {
             let len = triangle(group.len());
-            square += solve(&self.covariance[from..from + len], &deviations[group]);
+            square += solve(&self.covariance[from..from + len], &deviations[group], care);
             from += len;
         }
         square
     }
 
-    /// Takes a vector in by the given weight; `distance` is the vector's own.
-    pub(crate) fn absorb(&mut self, deviations: &[f64], distance: f64, weight: f64, is_learning: bool) {
-        let trust = if !is_learning && distance > ROBUST { ROBUST / distance } else { 1.0 };
+    /// Takes a vector in by the given weight, and by less of it when it is to be trusted less.
+    pub(crate) fn absorb(&mut self, deviations: &[f64], trust: f64, weight: f64) {
         let mut from = 0;
         for group in groups(self.mean.len()) {
             for row in group.clone() {
@@ -102,28 +125,28 @@ impl Bank {
 }
 
 /// The squared length of the solution of `L y = deviations`, where `L` is the Cholesky factor of the shrunk covariance.
-fn solve(covariance: &[f64], deviations: &[f64]) -> f64 {
+fn solve(covariance: &[f64], deviations: &[f64], care: &Care) -> f64 {
     let mut factor = [0.0; GROUP * (GROUP + 1) / 2];
     let mut solution = [0.0; GROUP];
     let mut square = 0.0;
     for (row, deviation) in deviations.iter().enumerate() {
         let start = triangle(row);
         for column in 0..row {
-            let mut sum = COUPLING * covariance[start + column];
+            let mut sum = care.coupling * covariance[start + column];
             for inner in 0..column {
                 sum -= factor[start + inner] * factor[triangle(column) + inner];
             }
             factor[start + column] = sum / factor[triangle(column) + column];
         }
-        let mut pivot = covariance[start + row] + RIDGE;
+        let mut pivot = covariance[start + row] * (1.0 + care.relative_ridge) + care.ridge;
         let mut left = *deviation;
         for inner in 0..row {
             pivot -= factor[start + inner] * factor[start + inner];
             left -= factor[start + inner] * solution[inner];
         }
-        factor[start + row] = if pivot > 1e-12 { pivot.sqrt() } else { 1e-6 };
+        factor[start + row] = pivot.max(care.ridge).sqrt();
         solution[row] = left / factor[start + row];
-        square += solution[row] * solution[row];
+        square += (solution[row] * solution[row]).min(FARTHEST);
     }
     square
 }

@@ -61,7 +61,7 @@ impl SignalEvents {
     };
 
     /// The surprise of a value, and the head after it. `bin` is the hour, from 24 on at the weekend.
-    pub(crate) fn step(&mut self, value: f64, bin: u8, weights: &Weights) -> f64 {
+    pub(crate) fn step(&mut self, value: f64, bin: u8, weights: &Weights, is_learning: bool) -> f64 {
         let units = weights.units;
         let is_first = self.age == 0.0;
         self.age += units;
@@ -82,7 +82,8 @@ impl SignalEvents {
             self.wide.distance(left, weights.wide, units, self.age),
         ];
         let early = (units / self.age).min(1.0);
-        let surprises = self.tails.iter_mut().zip(magnitudes).map(|(tail, it)| tail.surprise(it, early, weights.tail));
+        let tails = self.tails.iter_mut().zip(magnitudes);
+        let surprises = tails.map(|(tail, it)| tail.surprise(it, early, weights.tail, is_learning));
         surprises.map(|it| it * it).sum::<f64>().sqrt()
     }
 

@@ -2,7 +2,7 @@
 
 use domain::{Reading, Values};
 
-use super::tempo::{Pace, Weights};
+use super::tempo::{Heard, Pace, Weights};
 
 /// The values of a reading, its time of the day, and how much time it stands for.
 #[derive(Debug)]
@@ -11,6 +11,8 @@ pub(crate) struct Moment<'a> {
     pub(crate) hour: u8,
     pub(crate) is_weekend: bool,
     pub(crate) weights: Weights,
+    /// Seconds since the reading before, as far as they count.
+    pub(crate) seconds: f64,
     pub(crate) pace: &'a Pace,
     /// Units since each signal had a value, beyond those of this reading.
     pub(crate) pending: &'a [f64],
@@ -20,12 +22,13 @@ pub(crate) struct Moment<'a> {
 }
 
 impl<'a> Moment<'a> {
-    pub(crate) fn new(reading: &'a Reading, units: f64, pace: &'a Pace, pending: &'a [f64], is_learning: bool) -> Self {
+    pub(crate) fn new(reading: &'a Reading, heard: Heard, pace: &'a Pace, pending: &'a [f64], is_learning: bool) -> Self {
         Self {
             values: &reading.values,
             hour: reading.timestamp.hour(),
             is_weekend: reading.timestamp.weekday() >= 5,
-            weights: pace.weights(units),
+            weights: pace.weights(heard.units),
+            seconds: heard.seconds,
             pace,
             pending,
             is_learning,

@@ -20,7 +20,10 @@ const WINSOR: f64 = 4.0;
 const CAP: f64 = 4.0;
 
 /// So many values are sketched before the tail speaks.
-pub(crate) const LEARNED: u32 = 250;
+const LEARNED: u32 = 250;
+
+/// So many suffice where the training of the device ended early.
+const LEAST: u32 = 110;
 
 /// The tail of one magnitude.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -46,11 +49,12 @@ impl Tail {
 
     /// The surprise of a magnitude, the negative decimal logarithm of its probability, before it is taken in. `early`
     /// is the weight of a value while the device is new, `weight` afterwards.
-    pub(crate) fn surprise(&mut self, magnitude: f64, early: f64, weight: f64) -> f64 {
+    pub(crate) fn surprise(&mut self, magnitude: f64, early: f64, weight: f64, is_learning: bool) -> f64 {
         match self {
             Self::Learning(sketch) => {
                 sketch.take(magnitude);
-                if sketch.taken() >= LEARNED {
+                let enough = if is_learning { LEARNED } else { LEAST };
+                if sketch.taken() >= enough {
                     *self = Self::Known(Fit::of(sketch));
                 }
                 0.0
@@ -91,8 +95,8 @@ impl Fit {
     /// The fit to the first values, the highest twentieth of them left out.
     fn of(sketch: &Sketch) -> Self {
         let mut values = [0.0; LEARNED as usize];
-        sketch.fill(&mut values);
-        let trusted = &values[..(SHARE * f64::from(LEARNED)) as usize];
+        sketch.fill(&mut values[..sketch.taken().min(LEARNED) as usize]);
+        let trusted = &values[..(SHARE * f64::from(sketch.taken().min(LEARNED))) as usize];
         let last = trusted.len() - 1;
         let threshold = trusted[((SHARE * trusted.len() as f64) as usize).min(last)];
         let quartile = |share: f64| trusted[(share * last as f64) as usize];

@@ -164,9 +164,9 @@ pub(crate) struct Rhythm {
 }
 
 impl Rhythm {
-    /// The units that an interval in seconds counts as, and the rhythm after it.
-    pub(crate) fn hear(&mut self, seconds: Option<f64>, unit: Unit) -> f64 {
-        let Some(seconds) = seconds else { return 1.0 };
+    /// What an interval in seconds counts as, and the rhythm after it.
+    pub(crate) fn hear(&mut self, seconds: Option<f64>, unit: Unit) -> Heard {
+        let Some(seconds) = seconds else { return Heard { units: 1.0, seconds: 0.0 } };
         if self.seen == 0 {
             self.interval = seconds;
         }
@@ -177,11 +177,19 @@ impl Rhythm {
         } else if seconds < self.interval / TOLERANCE {
             self.interval /= step;
         }
-        let heard = seconds.min(LONGEST_GAP * self.interval);
-        match unit {
-            Unit::Seconds(unit) => heard / unit,
+        let counted = seconds.min(LONGEST_GAP * self.interval);
+        let units = match unit {
+            Unit::Seconds(unit) => counted / unit,
             Unit::Interval if seconds <= self.interval * TOLERANCE && seconds >= self.interval / TOLERANCE => 1.0,
-            Unit::Interval => heard / self.interval,
-        }
+            Unit::Interval => counted / self.interval,
+        };
+        Heard { units, seconds: counted }
     }
+}
+
+/// The time that a reading stands for.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Heard {
+    pub(crate) units: f64,
+    pub(crate) seconds: f64,
 }
