@@ -19,7 +19,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let line = line?;
         let fields: Vec<&str> = line.split(',').collect();
         let (series, is_training) = (fields[0], fields[2] == "train");
-        let values = fields[3..].iter().map(|it| it.parse().ok().and_then(|it| Measurement::new(it, "value").ok()));
+        let values = fields[3..]
+            .iter()
+            .map(|it| it.parse().ok().and_then(|it| Measurement::new(it, "value").ok()));
         let reading = Reading {
             device_id: DeviceId::new(series)?,
             timestamp: Timestamp::parse_utc(fields[1])?,
@@ -28,14 +30,24 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             device_type: None,
             truth: None,
         };
-        let state = states.entry(series.to_owned()).or_insert_with(|| DeviceState::new(&signals));
+        let state = states
+            .entry(series.to_owned())
+            .or_insert_with(|| DeviceState::new(&signals));
         let mut late = state.clone();
-        let state = if state.accepts(reading.timestamp) { state } else { &mut late };
+        let state = if state.accepts(reading.timestamp) {
+            state
+        } else {
+            &mut late
+        };
         state.learn_until(if is_training { u64::MAX } else { 1 });
         let it = state.step(&reading, &pace);
         let [spike, smooth, rough] = it.banks;
         let alert = u8::from(it.is_alert);
-        writeln!(out, "{series},{},{spike},{smooth},{rough},{},{alert}", fields[1], it.surprise)?;
+        writeln!(
+            out,
+            "{series},{},{spike},{smooth},{rough},{},{alert}",
+            fields[1], it.surprise
+        )?;
     }
     Ok(())
 }

@@ -14,7 +14,9 @@ fn main() -> Outcome<()> {
     let mut lines = std::io::stdin().lock().lines();
     let header = lines.next().ok_or("no header")??;
     let signals = Signals::new(header.split(',').skip(3).map(|it| Signal::new(it, "1")).collect())?;
-    let rows = lines.map(|line| row(&line?)).collect::<Outcome<Vec<(Reading, bool)>>>()?;
+    let rows = lines
+        .map(|line| row(&line?))
+        .collect::<Outcome<Vec<(Reading, bool)>>>()?;
     let plan = plan()?.check()?;
     let training = || rows.iter().filter(|it| it.1).map(|it| &it.0);
     let mut baselines = BaselinePass::new(&signals);
@@ -26,7 +28,9 @@ fn main() -> Outcome<()> {
     writeln!(out, "series,timestamp,score,flag,alert,reason")?;
     let mut states: HashMap<DeviceId, DeviceState> = HashMap::new();
     for (reading, _) in &rows {
-        let state = states.entry(reading.device_id.clone()).or_insert_with(|| DeviceState::new(&signals));
+        let state = states
+            .entry(reading.device_id.clone())
+            .or_insert_with(|| DeviceState::new(&signals));
         let is_taken = state.accepts(reading.timestamp);
         let it = model.step(state, reading);
         let alert = u8::from(is_taken && state.has_alerted());
@@ -48,14 +52,22 @@ fn plan() -> Outcome<Plan> {
     let policy = match arguments.next() {
         None => ThresholdPolicy::default(),
         Some(it) if it == "contamination" => ThresholdPolicy::Contamination,
-        Some(budget) => ThresholdPolicy::Budget { false_alarms_per_device_week: budget.parse()? },
+        Some(budget) => ThresholdPolicy::Budget {
+            false_alarms_per_device_week: budget.parse()?,
+        },
     };
-    Ok(Plan { kind, policy, ..Plan::default() })
+    Ok(Plan {
+        kind,
+        policy,
+        ..Plan::default()
+    })
 }
 
 fn row(line: &str) -> Outcome<(Reading, bool)> {
     let fields: Vec<&str> = line.split(',').collect();
-    let values = fields[3..].iter().map(|it| it.parse().ok().and_then(|it| Measurement::new(it, "value").ok()));
+    let values = fields[3..]
+        .iter()
+        .map(|it| it.parse().ok().and_then(|it| Measurement::new(it, "value").ok()));
     let reading = Reading {
         device_id: DeviceId::new(fields[0])?,
         timestamp: Timestamp::parse_utc(fields[1])?,

@@ -165,7 +165,11 @@ impl Model {
         for signal in &header.signals {
             forests.push(read_forest(signal, header.spec.len(), &mut body)?);
         }
-        let whole = header.whole.as_ref().map(|it| read_whole(it, header.signals.len(), &mut body)).transpose()?;
+        let whole = header
+            .whole
+            .as_ref()
+            .map(|it| read_whole(it, header.signals.len(), &mut body))
+            .transpose()?;
         if !body.is_empty() {
             return Err(ArtifactError::Content(format!(
                 "{} bytes follow the last forest",
@@ -190,7 +194,11 @@ fn header(model: &Model) -> Header {
         line: model.line,
         fleet: model.references.fleet,
         devices: device_headers(&model.references),
-        whole: model.whole.as_ref().map(|it| WholeHeader { columns: it.columns.clone(), spread: it.spread, id: it.id }),
+        whole: model.whole.as_ref().map(|it| WholeHeader {
+            columns: it.columns.clone(),
+            spread: it.spread,
+            id: it.id,
+        }),
         spec: model.extractor.spec().clone(),
         signals: signals
             .map(|((signal, baseline), part)| SignalHeader {
@@ -280,7 +288,13 @@ fn references(header: &Header) -> Result<References, ArtifactError> {
     let mut devices = HashMap::with_capacity(header.devices.len());
     for it in &header.devices {
         let device = DeviceId::new(&it.id).map_err(|cause| content(cause.to_string()))?;
-        devices.insert(device, Reference { learned: it.learned, banks: it.banks });
+        devices.insert(
+            device,
+            Reference {
+                learned: it.learned,
+                banks: it.banks,
+            },
+        );
     }
     let positive = |banks: &[f64; 3]| banks.iter().all(|it| *it > 0.0);
     if !(positive(&header.fleet) && devices.values().all(|it| positive(&it.banks)) && header.line.is_finite()) {
@@ -289,21 +303,33 @@ fn references(header: &Header) -> Result<References, ArtifactError> {
     if let Some((name, value)) = header.tempo.fault() {
         return Err(content(format!("the half-life `{name}` is {value}")));
     }
-    Ok(References { devices, fleet: header.fleet })
+    Ok(References {
+        devices,
+        fleet: header.fleet,
+    })
 }
 
 fn read_whole(header: &WholeHeader, n_signals: usize, body: &mut &[u8]) -> Result<WholeForest, ArtifactError> {
     let signal = || "all signals".to_owned();
-    let forest = Forest::from_bytes(take_section(body)?)
-        .map_err(|cause| ArtifactError::Forest { signal: signal(), cause })?;
+    let forest = Forest::from_bytes(take_section(body)?).map_err(|cause| ArtifactError::Forest {
+        signal: signal(),
+        cause,
+    })?;
     let fits = forest.columns() == header.columns.len()
         && header.columns.len() <= MAX_SIGNALS
         && header.columns.iter().flatten().all(|it| *it < n_signals)
         && header.spread > 0.0;
     if !fits {
-        return Err(ArtifactError::Content("the forest of all signals does not fit the signals".to_owned()));
+        return Err(ArtifactError::Content(
+            "the forest of all signals does not fit the signals".to_owned(),
+        ));
     }
-    Ok(WholeForest { forest, columns: header.columns.clone(), spread: header.spread, id: header.id })
+    Ok(WholeForest {
+        forest,
+        columns: header.columns.clone(),
+        spread: header.spread,
+        id: header.id,
+    })
 }
 
 fn read_forest(signal: &SignalHeader, columns: usize, body: &mut &[u8]) -> Result<Option<SignalModel>, ArtifactError> {

@@ -45,6 +45,10 @@ impl Model {
             .expect("the forest was fitted on vectors of this spec");
         let score = part.threshold - score;
         let expected = self.extractor.usual(state, at).map(|it| it.span());
-        Some(Judgement { score, is_anomaly: score < 0.0, expected })
+        Some(Judgement {
+            score,
+            is_anomaly: score < 0.0,
+            expected,
+        })
     }
 }

@@ -6,6 +6,7 @@
 
 use crate::heads::{Evidence, SignalDrift};
 use crate::kind::Kind;
+use crate::reason::Course;
 
 /// Beyond this a reading is anomalous, unless the policy says otherwise: 1.8 times the reference.
 pub(crate) const LINE: f64 = 0.587_786_664_902_119;
@@ -39,24 +40,43 @@ pub(crate) struct Combined {
 
 /// Weighs the evidence. `familiar` is the forest's, in spreads beyond its usual upper end.
 pub(crate) fn combine(kind: Kind, evidence: &Evidence, references: &[f64; 3], familiar: Option<f64>) -> Combined {
-    let ratios = evidence.banks.iter().zip(references).map(|(bank, reference)| bank / reference);
+    let ratios = evidence
+        .banks
+        .iter()
+        .zip(references)
+        .map(|(bank, reference)| bank / reference);
     let drift = (ratios.fold(0.0, f64::max) + 1e-3).ln();
     if kind == Kind::Statistical {
-        return Combined { score: drift, is_place: false };
+        return Combined {
+            score: drift,
+            is_place: false,
+        };
     }
     let trust = evidence.trust;
-    let forest = familiar.map_or(f64::NEG_INFINITY, |it| FOREST.1 * (it - FOREST.0));
+    let beyond = familiar.map(|it| it - FOREST.0).filter(|it| *it > 0.0);
+    let forest = beyond.map_or(f64::NEG_INFINITY, |it| FOREST.1 * it - EARLY);
     let place = evidence.place.max(forest) + EARLY;
     let weight = if place > 0.0 { PLACE * trust.max(LEAST) } else { 1.0 };
     let place = place * weight - (1.0 - trust) * DISTRUST;
-    let drift = drift - YIELD * trust;
-    Combined { score: drift.max(place), is_place: place > drift }
+    let drift = drift - YIELD * trust * trust;
+    Combined {
+        score: drift.max(place),
+        is_place: place > drift,
+    }
 }
 
-/// One signal's own part, on the same scale.
-pub(crate) fn part(signal: &SignalDrift, references: &[f64; 3], n_present: usize) -> f64 {
+/// One signal's own part, on the same scale, and what is odd about it.
+pub(crate) fn part(signal: &SignalDrift, references: &[f64; 3], n_present: usize) -> (f64, Course) {
     let length = (n_present.max(1) as f64).sqrt();
-    let [spike, smooth, rough] = signal.parts.map(f64::from);
-    let ratio = (spike / references[0]).max(smooth / length / references[1]).max(rough / length / references[2]);
-    (ratio + 1e-3).ln()
+    let [spike, smooth, rough] = signal.parts.map(|it| f64::from(it).abs());
+    let ratios = [spike / references[0], smooth / length / references[1], rough / length / references[2]];
+    let ratio = ratios.into_iter().fold(0.0, f64::max);
+    let course = match ratios.iter().position(|it| *it >= ratio) {
+        Some(1) if signal.parts[1] < 0.0 => Course::Falling,
+        Some(1) => Course::Rising,
+        Some(2) if signal.parts[2] < 0.0 => Course::Still,
+        Some(2) => Course::Restless,
+        _ => Course::Value,
+    };
+    ((ratio + 1e-3).ln(), course)
 }

@@ -29,7 +29,12 @@ pub(crate) struct Familiar {
 }
 
 impl Familiar {
-    pub(crate) const EMPTY: Self = Self { smooth: 0.0, usual: 0.0, seen: 0, forest: 0 };
+    pub(crate) const EMPTY: Self = Self {
+        smooth: 0.0,
+        usual: 0.0,
+        seen: 0,
+        forest: 0,
+    };
 
     /// By how much the smoothed score exceeds its usual upper end. Another forest begins anew.
     pub(crate) fn step(&mut self, score: f64, forest: u64) -> f64 {
@@ -44,7 +49,11 @@ impl Familiar {
             return 0.0;
         }
         let step = STEP * early.max(LEAST_WEIGHT);
-        self.usual += if self.smooth > self.usual { step * SHARE } else { -step * (1.0 - SHARE) };
+        self.usual += if self.smooth > self.usual {
+            step * SHARE
+        } else {
+            -step * (1.0 - SHARE)
+        };
         self.smooth - self.usual
     }
 
@@ -56,6 +65,11 @@ impl Familiar {
     }
 
     pub(crate) fn read(from: &mut Reader<'_>) -> Result<Self, StateError> {
-        Ok(Self { smooth: from.double()?, usual: from.double()?, seen: from.count()?, forest: from.long()? })
+        Ok(Self {
+            smooth: from.double()?,
+            usual: from.double()?,
+            seen: from.count()?,
+            forest: from.long()?,
+        })
     }
 }

@@ -83,7 +83,8 @@ impl HeadsPass {
         if before >= expected / 2 {
             learned.take(&evidence.banks);
             let [spike, smooth, rough] = evidence.banks;
-            self.evidence.offer(&[place as f64, spike, smooth, rough, evidence.place, evidence.trust]);
+            self.evidence
+                .offer(&[place as f64, spike, smooth, rough, evidence.place, evidence.trust]);
         }
         if before >= expected / 4 && self.kind == Kind::Hybrid {
             self.offer_vector(state, reading);
@@ -107,7 +108,12 @@ impl HeadsPass {
     /// The line that the policy draws. A budget moves the built-in line along the tail of the training scores, as far
     /// as their scale says.
     pub(crate) fn line(&self, plan: &Plan, references: &References) -> f64 {
-        let mut scores: Vec<f64> = self.evidence.rows().chunks_exact(EVIDENCE_COLUMNS).map(|it| self.score(it, references)).collect();
+        let mut scores: Vec<f64> = self
+            .evidence
+            .rows()
+            .chunks_exact(EVIDENCE_COLUMNS)
+            .map(|it| self.score(it, references))
+            .collect();
         scores.sort_unstable_by(f64::total_cmp);
         if scores.is_empty() {
             return LINE;
@@ -118,7 +124,9 @@ impl HeadsPass {
         };
         match plan.policy {
             ThresholdPolicy::Contamination => quantile(&scores, 1.0 - share),
-            ThresholdPolicy::Budget { false_alarms_per_device_week: budget } => {
+            ThresholdPolicy::Budget {
+                false_alarms_per_device_week: budget,
+            } => {
                 let tail = (quantile(&scores, 0.98) - quantile(&scores, 0.8)) / 10.0_f64.ln();
                 LINE - tail.clamp(TAIL.0, TAIL.1) * budget.ln()
             }
@@ -146,12 +154,19 @@ impl HeadsPass {
         let signal = "all signals".to_owned();
         let forest = Forest::fit(&plan.forest, table, threads).map_err(|cause| TrainError::Fit { signal, cause })?;
         let mut scores = vec![0.0; table.rows()];
-        forest.score(table, threads, &mut scores).expect("the forest was fitted on this table");
+        forest
+            .score(table, threads, &mut scores)
+            .expect("the forest was fitted on this table");
         scores.sort_unstable_by(f64::total_cmp);
         let spread = (quantile(&scores, 0.95) - quantile(&scores, 0.5)).max(LEAST_SPREAD);
         let id = scores.iter().step_by(97).fold(0xcbf2_9ce4_8422_2325_u64, |hash, it| {
             (hash ^ it.to_bits()).wrapping_mul(0x0100_0000_01b3)
         });
-        Ok(Some(WholeForest { forest, columns: (0..self.n_signals).map(Some).collect(), spread, id }))
+        Ok(Some(WholeForest {
+            forest,
+            columns: (0..self.n_signals).map(Some).collect(),
+            spread,
+            id,
+        }))
     }
 }

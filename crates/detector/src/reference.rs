@@ -37,9 +37,15 @@ impl References {
         let floor = floors(n_signals);
         let reference = |it: &Learned| {
             let banks = std::array::from_fn(|bank| it.banks[bank].quantile(SHARE).max(floor[bank]));
-            Reference { learned: it.readings, banks }
+            Reference {
+                learned: it.readings,
+                banks,
+            }
         };
-        let devices: HashMap<_, _> = learned.iter().map(|(device, it)| (device.clone(), reference(it))).collect();
+        let devices: HashMap<_, _> = learned
+            .iter()
+            .map(|(device, it)| (device.clone(), reference(it)))
+            .collect();
         let fleet = std::array::from_fn(|bank| {
             let mut all: Vec<f64> = devices.values().map(|it: &Reference| it.banks[bank]).collect();
             all.sort_unstable_by(f64::total_cmp);
@@ -58,7 +64,10 @@ pub(crate) struct Learned {
 
 impl Learned {
     pub(crate) fn take(&mut self, banks: &[f64; 3]) {
-        self.banks.iter_mut().zip(banks).for_each(|(histogram, it)| histogram.take(*it));
+        self.banks
+            .iter_mut()
+            .zip(banks)
+            .for_each(|(histogram, it)| histogram.take(*it));
     }
 }
 
@@ -119,7 +128,11 @@ fn normal_quantile(share: f64) -> f64 {
     let (mut low, mut high) = (-10.0, 10.0);
     for _ in 0..80 {
         let middle = f64::midpoint(low, high);
-        if normal_share(middle) < share { low = middle } else { high = middle }
+        if normal_share(middle) < share {
+            low = middle
+        } else {
+            high = middle
+        }
     }
     low
 }

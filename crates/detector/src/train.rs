@@ -133,7 +133,10 @@ impl BaselinePass {
     /// A pass over readings of these signals.
     #[must_use]
     pub fn new(signals: &Signals) -> Self {
-        Self { sums: vec![(0, 0.0, 0.0); signals.len()], readings: HashMap::new() }
+        Self {
+            sums: vec![(0, 0.0, 0.0); signals.len()],
+            readings: HashMap::new(),
+        }
     }
 
     /// Takes a reading.
@@ -163,11 +166,18 @@ impl BaselinePass {
     #[must_use]
     pub fn finish(self) -> Baselines {
         let baseline = |(count, mean, squares): (u64, f64, f64)| {
-            (count > 0).then(|| Baseline { mean, variance: squares / count as f64 })
+            (count > 0).then(|| Baseline {
+                mean,
+                variance: squares / count as f64,
+            })
         };
         Baselines {
             signals: self.sums.into_iter().map(baseline).collect(),
-            readings: self.readings.into_iter().map(|(device, (count, _))| (device, count)).collect(),
+            readings: self
+                .readings
+                .into_iter()
+                .map(|(device, (count, _))| (device, count))
+                .collect(),
         }
     }
 }

@@ -4,8 +4,9 @@ use domain::{Judgement, MAX_SIGNALS, Reading, Reason, Span, Verdict};
 
 use crate::combine::{Combined, combine, part};
 use crate::features::DeviceState;
+use crate::heads::SignalDrift;
 use crate::model::{Model, WholeForest};
-use crate::reason::reason;
+use crate::reason::{Course, course_reason};
 
 /// Up to so many readings a device has no self to speak of, and is held against the fleet.
 const UNKNOWN: u64 = 30;
@@ -23,14 +24,25 @@ impl Model {
             state.learn_until(reference.learned);
         }
         let is_unknown = state.readings() < UNKNOWN;
-        let stranger = if is_unknown { self.strangeness(state, reading) } else { f64::NEG_INFINITY };
-        let ranges: Vec<Option<Span>> = if is_unknown { self.usual_ranges(state, reading) } else { Vec::new() };
+        let stranger = if is_unknown {
+            self.strangeness(state, reading)
+        } else {
+            f64::NEG_INFINITY
+        };
+        let ranges: Vec<Option<Span>> = if is_unknown {
+            self.usual_ranges(state, reading)
+        } else {
+            Vec::new()
+        };
         let evidence = state.step(reading, &self.pace);
         let familiar = self.whole.as_ref().map(|it| it.familiarity(state, reading));
         let references = self.references.banks(&reading.device_id);
         let mut combined = combine(self.kind, &evidence, &references, familiar);
         if is_unknown {
-            combined = Combined { score: stranger, is_place: false };
+            combined = Combined {
+                score: stranger,
+                is_place: false,
+            };
         }
         self.verdict(state, reading, combined, &ranges)
     }
@@ -50,19 +62,12 @@ impl Model {
 
     fn verdict(&self, state: &DeviceState, reading: &Reading, combined: Combined, ranges: &[Option<Span>]) -> Verdict {
         let is_anomaly = combined.score > self.line;
-        let references = self.references.banks(&reading.device_id);
-        let n_present = reading.values.iter().flatten().count();
-        let mut parts = [f64::NEG_INFINITY; MAX_SIGNALS];
+        let mut parts = [(f64::NEG_INFINITY, Course::Value); MAX_SIGNALS];
         let mut heaviest = f64::NEG_INFINITY;
         for (at, value) in reading.values.iter().enumerate() {
             let (Some(value), Some(signal)) = (value, state.heads.signal(at)) else { continue };
-            parts[at] = match ranges.get(at) {
-                Some(Some(range)) => (outside(value, *range) / self.references.fleet[0].max(1.0) + 1e-3).ln(),
-                Some(None) => f64::NEG_INFINITY,
-                None if combined.is_place => (signal.standing(value).abs() / references[0] + 1e-3).ln(),
-                None => part(signal, &references, n_present),
-            };
-            heaviest = heaviest.max(parts[at]);
+            parts[at] = self.part(signal, reading, value, combined, ranges.get(at));
+            heaviest = heaviest.max(parts[at].0);
         }
         let bar = (heaviest + TAKES_PART.ln()).min(self.line);
         let judgement = |at: usize| {
@@ -70,26 +75,50 @@ impl Model {
             reading.values.get(at)?;
             let reach = EXPECTED * signal.scale;
             let own = Span { low: signal.center - reach, high: signal.center + reach };
-            let expected = ranges.get(at).copied().unwrap_or(Some(own));
+            let score = parts[at].0;
             Some(Judgement {
-                score: self.line - parts[at].max(-9.0),
-                is_anomaly: is_anomaly && (parts[at] > self.line || parts[at] >= bar),
-                expected,
+                score: self.line - score.max(-9.0),
+                is_anomaly: is_anomaly && (score > self.line || score >= bar),
+                expected: ranges.get(at).copied().unwrap_or(Some(own)),
             })
         };
         let signals: Vec<Option<Judgement>> = (0..self.signals.len()).map(judgement).collect();
-        let reasons = if is_anomaly { self.reasons(reading, &signals) } else { Vec::new() };
+        let reasons = if is_anomaly { self.reasons(reading, &signals, &parts) } else { Vec::new() };
         Verdict { model_version: self.version.clone(), score: self.line - combined.score, is_anomaly, signals, reasons }
     }
 
-    fn reasons(&self, reading: &Reading, signals: &[Option<Judgement>]) -> Vec<Reason> {
+    /// One signal's part in the score, and what is odd about it. `range` is the fleet's for a device without history.
+    fn part(
+        &self,
+        signal: &SignalDrift,
+        reading: &Reading,
+        value: f64,
+        combined: Combined,
+        range: Option<&Option<Span>>,
+    ) -> (f64, Course) {
+        let references = self.references.banks(&reading.device_id);
+        match range {
+            Some(Some(range)) => {
+                ((outside(value, *range) / self.references.fleet[0].max(1.0) + 1e-3).ln(), Course::Value)
+            }
+            Some(None) => (f64::NEG_INFINITY, Course::Value),
+            None if combined.is_place => {
+                ((signal.standing(value).abs() / references[0] + 1e-3).ln(), Course::Together)
+            }
+            None => part(signal, &references, reading.values.iter().flatten().count()),
+        }
+    }
+
+    fn reasons(&self, reading: &Reading, signals: &[Option<Judgement>], parts: &[(f64, Course)]) -> Vec<Reason> {
         let mut flagged: Vec<(f64, usize)> = Vec::new();
         for (at, judgement) in signals.iter().enumerate() {
             flagged.extend(judgement.filter(|it| it.is_anomaly).map(|it| (it.score, at)));
         }
         flagged.sort_by(|a, b| a.0.total_cmp(&b.0));
         let of = |(_, at): &(f64, usize)| {
-            Some(reason(&self.signals[*at], reading.values.get(*at)?, signals[*at]?.expected))
+            let value = reading.values.get(*at)?;
+            let expected = signals[*at]?.expected?;
+            Some(course_reason(&self.signals[*at], value, expected, parts[*at].1))
         };
         flagged.iter().filter_map(of).collect()
     }

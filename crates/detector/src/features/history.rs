@@ -187,7 +187,10 @@ impl DeviceState {
     /// Weighs a reading that lies after all others, and takes it in. While the device learns, all its readings have the
     /// same weight and none is held back.
     pub fn step(&mut self, reading: &Reading, pace: &Pace) -> Evidence {
-        let seconds = self.last.map(|it| reading.timestamp.seconds_since(it)).filter(|it| *it > 0.0);
+        let seconds = self
+            .last
+            .map(|it| reading.timestamp.seconds_since(it))
+            .filter(|it| *it > 0.0);
         let evidence = self.heads.step(reading, seconds, pace, self.readings < self.learning);
         self.has_alerted = evidence.is_alert;
         self.last = self.last.max(Some(reading.timestamp));
@@ -258,7 +261,15 @@ impl DeviceState {
         let familiar = Familiar::read(&mut from)?;
         let (learning, has_alerted) = (from.long()?, from.byte()? != 0);
         if from.0.is_empty() {
-            Ok(Self { last, readings, signals: histories.into(), heads, familiar, learning, has_alerted })
+            Ok(Self {
+                last,
+                readings,
+                signals: histories.into(),
+                heads,
+                familiar,
+                learning,
+                has_alerted,
+            })
         } else {
             Err(StateError::Damaged)
         }

@@ -46,7 +46,11 @@ fn triangle(side: usize) -> usize {
 impl Care {
     /// How far to trust a vector at this distance: wholly while learning, less beyond the robust distance.
     pub(crate) fn trust(&self, distance: f64, is_learning: bool) -> f64 {
-        if is_learning || distance <= self.robust { 1.0 } else { self.robust / distance }
+        if is_learning || distance <= self.robust {
+            1.0
+        } else {
+            self.robust / distance
+        }
     }
 }
 
@@ -70,13 +74,13 @@ impl Bank {
         self.mean[at]
     }
 
-    /// How many deviations a signal lies from its mean, by itself.
+    /// How many deviations a signal lies above its mean, by itself; negative below it.
     pub(crate) fn alone(&self, at: usize, deviation: f64) -> f64 {
         let mut from = 0;
         for group in groups(self.mean.len()) {
             if group.contains(&at) {
                 let variance = self.covariance[from + triangle(at - group.start + 1) - 1];
-                return deviation.abs() / variance.max(1e-6).sqrt();
+                return deviation / variance.max(1e-6).sqrt();
             }
             from += triangle(group.len());
         }

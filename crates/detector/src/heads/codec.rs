@@ -51,11 +51,19 @@ impl Reader<'_> {
 
     pub(crate) fn single(&mut self) -> Result<f32, StateError> {
         let it = f32::from_le_bytes(self.take()?);
-        if it.is_finite() { Ok(it) } else { Err(StateError::Damaged) }
+        if it.is_finite() {
+            Ok(it)
+        } else {
+            Err(StateError::Damaged)
+        }
     }
 
     pub(crate) fn double(&mut self) -> Result<f64, StateError> {
         let it = f64::from_le_bytes(self.take()?);
-        if it.is_finite() { Ok(it) } else { Err(StateError::Damaged) }
+        if it.is_finite() {
+            Ok(it)
+        } else {
+            Err(StateError::Damaged)
+        }
     }
 }

@@ -31,7 +31,12 @@ const RESOLUTION: f64 = 1e-5;
 /// A smoothed deviation of this many times what is usual holds all learning.
 const GATE: f64 = 4.0;
 
-const CARE: Care = Care { coupling: 0.8, relative_ridge: 0.0, ridge: 1e-6, robust: 3.0 };
+const CARE: Care = Care {
+    coupling: 0.8,
+    relative_ridge: 0.0,
+    ridge: 1e-6,
+    robust: 3.0,
+};
 
 /// From so many readings on the banks speak.
 pub(crate) const SPOKEN: f64 = 30.0;
@@ -53,7 +58,7 @@ pub(crate) struct SignalDrift {
     /// What was expected of the newest value, and the scale it was measured in.
     pub(crate) center: f64,
     pub(crate) scale: f64,
-    /// This signal's own part in each bank at the newest reading.
+    /// This signal's own part in each bank at the newest reading; of the last two, negative below what is usual.
     pub(crate) parts: [f32; 3],
 }
 
@@ -84,10 +89,15 @@ impl SignalDrift {
         self.remember(value, weights, is_learning);
         let expected = self.profile.expect(hour);
         let deviation = value - self.level;
-        self.profile.take(deviation, weights.profile.max(units / (self.age + units)));
+        self.profile
+            .take(deviation, weights.profile.max(units / (self.age + units)));
         let left = deviation - expected;
         self.center = self.level + expected;
-        self.scale = if self.seen > 5 { self.variance.max(0.0).sqrt().max(self.least_scale()) } else { left.abs() } + 1e-9;
+        self.scale = if self.seen > 5 {
+            self.variance.max(0.0).sqrt().max(self.least_scale())
+        } else {
+            left.abs()
+        } + 1e-9;
         let z = (left / self.scale).clamp(-CLIP, CLIP);
         self.smooth += weights.smooth * (z.clamp(-SMOOTH_CLIP, SMOOTH_CLIP) - self.smooth);
         let step = (z - self.last).abs().min(1.5 * SMOOTH_CLIP);
@@ -125,7 +135,10 @@ impl SignalDrift {
         let early = if is_learning { weights.units / self.age } else { 0.0 };
         let scale = self.variance.max(0.0).sqrt();
         let (moved, measured) = if self.seen > 20 {
-            (deviation.clamp(-LEVEL_CLIP * scale, LEVEL_CLIP * scale), self.last.clamp(-3.0, 3.0) * scale)
+            (
+                deviation.clamp(-LEVEL_CLIP * scale, LEVEL_CLIP * scale),
+                self.last.clamp(-3.0, 3.0) * scale,
+            )
         } else {
             (deviation, deviation)
         };
@@ -158,7 +171,18 @@ impl SignalDrift {
         for number in &mut numbers {
             *number = from.double()?;
         }
-        let [level, variance, smooth, rough, last, age, long_mean, long_variance, center, scale] = numbers;
+        let [
+            level,
+            variance,
+            smooth,
+            rough,
+            last,
+            age,
+            long_mean,
+            long_variance,
+            center,
+            scale,
+        ] = numbers;
         let seen = from.count()?;
         Ok(Self {
             profile,
@@ -213,7 +237,11 @@ impl Drift {
         for (at, value) in moment.values.iter().enumerate() {
             let Some(value) = value else { continue };
             let signal = &mut self.signals[at];
-            spike = spike.max(signal.observe(value, moment.hour, &moment.weights_of(at), moment.is_learning).abs());
+            spike = spike.max(
+                signal
+                    .observe(value, moment.hour, &moment.weights_of(at), moment.is_learning)
+                    .abs(),
+            );
             smooth[at] = signal.smooth - self.smooth.mean(at);
             rough[at] = (signal.rough + 1e-4).ln() - self.rough.mean(at);
             present += 1.0;
@@ -223,7 +251,8 @@ impl Drift {
                 self.rough.alone(at, rough[at]) as f32,
             ];
         }
-        let distance = |bank: &Bank, deviations: &[f64]| (bank.square(deviations, &CARE) / f64::max(present, 1.0)).sqrt();
+        let distance =
+            |bank: &Bank, deviations: &[f64]| (bank.square(deviations, &CARE) / f64::max(present, 1.0)).sqrt();
         let (smooth, rough) = (&smooth[..n_signals], &rough[..n_signals]);
         let mut banks = [spike, 0.0, 0.0];
         if speaks {
@@ -239,10 +268,16 @@ impl Drift {
     }
 
     fn absorb(&mut self, moment: &Moment<'_>, banks: &Banks, smooth: &[f64], rough: &[f64]) {
-        let early = if moment.is_learning { moment.weights.units / self.age } else { 0.0 };
+        let early = if moment.is_learning {
+            moment.weights.units / self.age
+        } else {
+            0.0
+        };
         let weight = moment.weights.scale.max(early);
-        self.smooth.absorb(smooth, CARE.trust(banks[1], moment.is_learning), weight);
-        self.rough.absorb(rough, CARE.trust(banks[2], moment.is_learning), weight);
+        self.smooth
+            .absorb(smooth, CARE.trust(banks[1], moment.is_learning), weight);
+        self.rough
+            .absorb(rough, CARE.trust(banks[2], moment.is_learning), weight);
         for (at, value) in moment.values.iter().enumerate() {
             let Some(value) = value else { continue };
             let signal = &mut self.signals[at];

@@ -11,7 +11,7 @@ use crate::features::StateError;
 const BINS: usize = 48;
 
 /// The surprise from which an alert is given.
-pub(crate) const ALERT: f64 = 3.0;
+const ALERT: f64 = 3.15;
 
 /// An alert of late raises the bar by this share.
 const RISE: f64 = 0.3;
@@ -89,8 +89,15 @@ impl SignalEvents {
 
     pub(crate) fn write(&self, to: &mut Writer<'_>) {
         self.profile.write(to);
-        let numbers =
-            [self.level, self.quick.short, self.quick.long, self.wide.short, self.wide.long, self.last, self.age];
+        let numbers = [
+            self.level,
+            self.quick.short,
+            self.quick.long,
+            self.wide.short,
+            self.wide.long,
+            self.last,
+            self.age,
+        ];
         numbers.iter().for_each(|it| to.double(*it));
         self.tails.iter().for_each(|it| it.write(to));
     }
@@ -105,8 +112,14 @@ impl SignalEvents {
         Ok(Self {
             profile,
             level,
-            quick: Pair { short: quick_short, long: quick_long },
-            wide: Pair { short: wide_short, long: wide_long },
+            quick: Pair {
+                short: quick_short,
+                long: quick_long,
+            },
+            wide: Pair {
+                short: wide_short,
+                long: wide_long,
+            },
             last,
             age,
             tails: [Tail::read(from)?, Tail::read(from)?, Tail::read(from)?],
@@ -124,7 +137,10 @@ pub(crate) struct AlertControl {
 }
 
 impl AlertControl {
-    pub(crate) const EMPTY: Self = Self { recent: 0.0, since: 1e12 };
+    pub(crate) const EMPTY: Self = Self {
+        recent: 0.0,
+        since: 1e12,
+    };
 
     /// Whether this surprise is an alert.
     pub(crate) fn step(&mut self, surprise: f64, weights: &Weights, pace: &Pace) -> bool {
@@ -144,6 +160,9 @@ impl AlertControl {
     }
 
     pub(crate) fn read(from: &mut Reader<'_>) -> Result<Self, StateError> {
-        Ok(Self { recent: from.double()?, since: from.double()? })
+        Ok(Self {
+            recent: from.double()?,
+            since: from.double()?,
+        })
     }
 }

@@ -20,8 +20,8 @@ pub(crate) use codec::{Reader, Writer};
 pub use tempo::{Pace, Tempo, Unit};
 
 use crate::features::StateError;
-pub(crate) use drift::SignalDrift;
 use drift::Drift;
+pub(crate) use drift::SignalDrift;
 use event::{AlertControl, SignalEvents};
 use moment::Moment;
 use place::Place;
@@ -82,7 +82,13 @@ impl Heads {
         for (pending, value) in self.pending.iter_mut().zip(reading.values.iter()) {
             *pending = if value.is_some() { 0.0 } else { *pending + heard.units };
         }
-        Evidence { banks, place, trust: self.place.trust(), surprise, is_alert }
+        Evidence {
+            banks,
+            place,
+            trust: self.place.trust(),
+            surprise,
+            is_alert,
+        }
     }
 
     /// What head A remembers of one signal.
@@ -101,11 +107,21 @@ impl Heads {
     }
 
     pub(crate) fn read(from: &mut Reader<'_>, n_signals: usize) -> Result<Self, StateError> {
-        let rhythm = Rhythm { interval: from.double()?, seen: from.count()? };
+        let rhythm = Rhythm {
+            interval: from.double()?,
+            seen: from.count()?,
+        };
         let (drift, place) = (Drift::read(from, n_signals)?, Place::read(from, n_signals)?);
         let events: Result<Vec<_>, _> = (0..n_signals).map(|_| SignalEvents::read(from)).collect();
         let (events, alerts) = (events?.into(), AlertControl::read(from)?);
         let pending: Result<Vec<_>, _> = (0..n_signals).map(|_| from.double()).collect();
-        Ok(Self { rhythm, drift, place, events, alerts, pending: pending?.into() })
+        Ok(Self {
+            rhythm,
+            drift,
+            place,
+            events,
+            alerts,
+            pending: pending?.into(),
+        })
     }
 }

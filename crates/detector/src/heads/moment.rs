@@ -22,7 +22,13 @@ pub(crate) struct Moment<'a> {
 }
 
 impl<'a> Moment<'a> {
-    pub(crate) fn new(reading: &'a Reading, heard: Heard, pace: &'a Pace, pending: &'a [f64], is_learning: bool) -> Self {
+    pub(crate) fn new(
+        reading: &'a Reading,
+        heard: Heard,
+        pace: &'a Pace,
+        pending: &'a [f64],
+        is_learning: bool,
+    ) -> Self {
         Self {
             values: &reading.values,
             hour: reading.timestamp.hour(),

@@ -13,7 +13,12 @@ use super::drift::SPOKEN;
 use super::moment::Moment;
 use crate::features::StateError;
 
-const CARE: Care = Care { coupling: 1.0, relative_ridge: 1e-3, ridge: 1e-18, robust: 1.0 };
+const CARE: Care = Care {
+    coupling: 1.0,
+    relative_ridge: 1e-3,
+    ridge: 1e-18,
+    robust: 1.0,
+};
 
 /// The share of distances that lies below the reference.
 const SHARE: f64 = 0.95;
@@ -41,7 +46,13 @@ pub(crate) struct Place {
 
 impl Place {
     pub(crate) fn new(n_signals: usize) -> Self {
-        Self { bank: Bank::new(n_signals), smooth: 0.0, usual: 0.0, age: 0.0, watched: 0.0 }
+        Self {
+            bank: Bank::new(n_signals),
+            smooth: 0.0,
+            usual: 0.0,
+            age: 0.0,
+            watched: 0.0,
+        }
     }
 
     /// How much further from all that was than usual, as the logarithm of the ratio; the place after the reading.
@@ -61,11 +72,18 @@ impl Place {
             present += 1.0;
         }
         let deviations = &deviations[..moment.values.len()];
-        let distance =
-            if speaks { (self.bank.square(deviations, &CARE) / f64::max(present, 1.0)).sqrt() } else { 0.0 };
+        let distance = if speaks {
+            (self.bank.square(deviations, &CARE) / f64::max(present, 1.0)).sqrt()
+        } else {
+            0.0
+        };
         let early = (units / self.age).min(1.0);
         self.smooth += moment.weights.smooth.max(early) * (distance - self.smooth);
-        self.bank.absorb(deviations, CARE.trust(distance, moment.is_learning), moment.weights.scale.max(early));
+        self.bank.absorb(
+            deviations,
+            CARE.trust(distance, moment.is_learning),
+            moment.weights.scale.max(early),
+        );
         self.compare(STEP * moment.weights.scale.max(early))
     }
 
@@ -76,18 +94,24 @@ impl Place {
             self.usual = distance;
             return 0.0;
         }
-        self.usual += if distance > self.usual { step * SHARE } else { -step * (1.0 - SHARE) };
+        self.usual += if distance > self.usual {
+            step * SHARE
+        } else {
+            -step * (1.0 - SHARE)
+        };
         distance - self.usual
     }
 
     /// How far the history can be trusted to have seen what there is, 0 to 1.
     pub(crate) fn trust(&self) -> f64 {
-        (self.watched / TRUSTED).min(1.0).powi(2)
+        (self.watched / TRUSTED).min(1.0).powi(3)
     }
 
     pub(crate) fn write(&self, to: &mut Writer<'_>) {
         self.bank.write(to);
-        [self.smooth, self.usual, self.age, self.watched].iter().for_each(|it| to.double(*it));
+        [self.smooth, self.usual, self.age, self.watched]
+            .iter()
+            .for_each(|it| to.double(*it));
     }
 
     pub(crate) fn read(from: &mut Reader<'_>, n_signals: usize) -> Result<Self, StateError> {

@@ -80,7 +80,9 @@ impl<const N: usize> Profile<N> {
         self.visits.iter().for_each(|it| to.byte(*it));
         to.byte(self.open);
         to.count(self.taken);
-        [self.sum, self.flat_error, self.seasonal_error].iter().for_each(|it| to.double(*it));
+        [self.sum, self.flat_error, self.seasonal_error]
+            .iter()
+            .for_each(|it| to.double(*it));
     }
 
     pub(crate) fn read(from: &mut Reader<'_>) -> Result<Self, StateError> {

@@ -20,7 +20,12 @@ pub(crate) struct Sketch {
 }
 
 impl Sketch {
-    pub(crate) const EMPTY: Self = Self { counts: [0; BINS], top: i16::MIN, zeros: 0, taken: 0 };
+    pub(crate) const EMPTY: Self = Self {
+        counts: [0; BINS],
+        top: i16::MIN,
+        zeros: 0,
+        taken: 0,
+    };
 
     /// How many magnitudes were taken, up to 255.
     pub(crate) fn taken(&self) -> u32 {
@@ -78,7 +83,12 @@ impl Sketch {
     }
 
     pub(crate) fn read(from: &mut Reader<'_>) -> Result<Self, StateError> {
-        Ok(Self { counts: from.take()?, top: i16::from_le_bytes(from.take()?), zeros: from.byte()?, taken: from.byte()? })
+        Ok(Self {
+            counts: from.take()?,
+            top: i16::from_le_bytes(from.take()?),
+            zeros: from.byte()?,
+            taken: from.byte()?,
+        })
     }
 }
 

@@ -71,7 +71,9 @@ impl Tail {
             }
             Self::Known(it) => {
                 to.byte(1);
-                [it.threshold, it.step, it.mean, it.square, it.excesses].iter().for_each(|it| to.double(*it));
+                [it.threshold, it.step, it.mean, it.square, it.excesses]
+                    .iter()
+                    .for_each(|it| to.double(*it));
             }
         }
     }
@@ -116,15 +118,24 @@ impl Fit {
             square = 2.0 * mean * mean;
         }
         mean = mean.max(1e-3 * step);
-        Self { threshold, step, mean, square: square.max(mean * mean * 1.0001), excesses }
+        Self {
+            threshold,
+            step,
+            mean,
+            square: square.max(mean * mean * 1.0001),
+            excesses,
+        }
     }
 
     fn surprise(&mut self, magnitude: f64, early: f64, weight: f64) -> f64 {
         let mean = self.mean.max(1e-12);
         let ratio = mean * mean / (self.square - self.mean * self.mean).max(1e-300);
         let shape = 0.5 * (1.0 - ratio);
-        let (shape, scale) =
-            if shape < 0.0 { (0.0, mean) } else { (shape.min(LARGEST_SHAPE), 0.5 * mean * (1.0 + ratio)) };
+        let (shape, scale) = if shape < 0.0 {
+            (0.0, mean)
+        } else {
+            (shape.min(LARGEST_SHAPE), 0.5 * mean * (1.0 + ratio))
+        };
         let moves = 4.0 * self.step * early.max(weight);
         let excess = magnitude - self.threshold;
         if excess <= 0.0 {
@@ -132,12 +143,20 @@ impl Fit {
             return 0.0;
         }
         let log_share = (1.0 - SHARE).ln();
-        let log_tail = if shape < 1e-6 { -excess / scale } else { -(shape * excess / scale).ln_1p() / shape };
+        let log_tail = if shape < 1e-6 {
+            -excess / scale
+        } else {
+            -(shape * excess / scale).ln_1p() / shape
+        };
         let surprise = -(log_share + log_tail) / LN_10;
         self.threshold += moves * SHARE;
         self.excesses += 1.0;
         let weight = (weight / (1.0 - SHARE)).min(1.0).max(1.0 / (self.excesses + 1.0));
-        let kept = if surprise > WINSOR { excess.min(bound(shape, scale, log_share)) } else { excess };
+        let kept = if surprise > WINSOR {
+            excess.min(bound(shape, scale, log_share))
+        } else {
+            excess
+        };
         self.mean += weight * (kept - self.mean);
         self.square += weight * (kept * kept - self.square);
         surprise.min(CAP)
@@ -147,5 +166,9 @@ impl Fit {
 /// The excess whose probability is ten to the minus [`WINSOR`].
 fn bound(shape: f64, scale: f64, log_share: f64) -> f64 {
     let log = WINSOR * LN_10 + log_share;
-    if shape < 1e-6 { scale * log } else { scale * (shape * log).exp_m1() / shape }
+    if shape < 1e-6 {
+        scale * log
+    } else {
+        scale * (shape * log).exp_m1() / shape
+    }
 }

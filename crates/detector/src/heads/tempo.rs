@@ -8,6 +8,10 @@ const LONGEST_GAP: f64 = 8.0;
 /// An interval this much longer or shorter than the usual one moves the estimate of the usual one.
 const TOLERANCE: f64 = 1.1;
 
+/// An interval between these, in usual ones, counts as one: clocks that tick as slowly as the device reports round a
+/// reading that comes late up to a whole further interval.
+const JITTER: std::ops::RangeInclusive<f64> = 0.6..=2.1;
+
 /// What one unit of the half-lives is.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
@@ -138,13 +142,23 @@ impl Pace {
     /// The pace of a tempo.
     #[must_use]
     pub fn new(tempo: Tempo) -> Self {
-        Self { unit: Weights::after(1.0, &tempo), tempo }
+        Self {
+            unit: Weights::after(1.0, &tempo),
+            tempo,
+        }
     }
 
     /// The weights after so many units.
-    #[expect(clippy::float_cmp, reason = "exactly one unit is the usual case and needs no arithmetic")]
+    #[expect(
+        clippy::float_cmp,
+        reason = "exactly one unit is the usual case and needs no arithmetic"
+    )]
     pub(crate) fn weights(&self, units: f64) -> Weights {
-        if units == 1.0 { self.unit } else { Weights::after(units, &self.tempo) }
+        if units == 1.0 {
+            self.unit
+        } else {
+            Weights::after(units, &self.tempo)
+        }
     }
 }
 
@@ -166,7 +180,12 @@ pub(crate) struct Rhythm {
 impl Rhythm {
     /// What an interval in seconds counts as, and the rhythm after it.
     pub(crate) fn hear(&mut self, seconds: Option<f64>, unit: Unit) -> Heard {
-        let Some(seconds) = seconds else { return Heard { units: 1.0, seconds: 0.0 } };
+        let Some(seconds) = seconds else {
+            return Heard {
+                units: 1.0,
+                seconds: 0.0,
+            };
+        };
         if self.seen == 0 {
             self.interval = seconds;
         }
@@ -180,10 +199,13 @@ impl Rhythm {
         let counted = seconds.min(LONGEST_GAP * self.interval);
         let units = match unit {
             Unit::Seconds(unit) => counted / unit,
-            Unit::Interval if seconds <= self.interval * TOLERANCE && seconds >= self.interval / TOLERANCE => 1.0,
+            Unit::Interval if JITTER.contains(&(seconds / self.interval)) => 1.0,
             Unit::Interval => counted / self.interval,
         };
-        Heard { units, seconds: counted }
+        Heard {
+            units,
+            seconds: counted,
+        }
     }
 }
 
@@ -192,4 +214,48 @@ impl Rhythm {
 pub(crate) struct Heard {
     pub(crate) units: f64,
     pub(crate) seconds: f64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_readings_forget_as_much_as_one_of_twice_the_time() {
+        let pace = Pace::default();
+        let (one, two) = (pace.weights(1.0), pace.weights(2.0));
+        let twice = |weight: f64| 1.0 - (1.0 - weight).powi(2);
+        for (one, two) in [(one.level, two.level), (one.smooth, two.smooth), (one.scale, two.scale)] {
+            assert!((twice(one) - two).abs() < 1e-12);
+        }
+    }
+
+    #[track_caller]
+    fn check(unit: Unit, intervals: &[f64], expected: f64) {
+        let mut rhythm = Rhythm::default();
+        let mut last = 0.0;
+        for seconds in intervals {
+            last = rhythm.hear(Some(*seconds), unit).units;
+        }
+        assert!((last - expected).abs() < 0.01, "{last}");
+    }
+
+    #[test]
+    fn the_usual_interval_is_one_unit_whatever_it_is() {
+        check(Unit::Interval, &[10.0; 50], 1.0);
+        check(Unit::Interval, &[600.0; 50], 1.0);
+        check(Unit::Interval, &[1.0, 1.0, 1.0, 2.0], 1.0);
+        check(Unit::Interval, &[1.0, 1.0, 1.0, 1.0, 5.0], 5.0 / 1.2);
+        check(Unit::Seconds(10.0), &[600.0; 50], 60.0);
+    }
+
+    #[test]
+    fn a_long_silence_counts_as_a_few_intervals() {
+        let mut rhythm = Rhythm::default();
+        (0..100).for_each(|_| {
+            rhythm.hear(Some(10.0), Unit::Interval);
+        });
+        let heard = rhythm.hear(Some(7.0 * 86_400.0), Unit::Interval);
+        assert!(heard.units < 9.0 && heard.seconds < 90.0, "{heard:?}");
+    }
 }
