@@ -5,23 +5,28 @@
 //! 4  bytes  format version, little endian
 //! 8  bytes  length of the header
 //!           header, JSON: everything but the forests
-//! 8  bytes  length of a forest, then the forest in its own format; once per signal that has one
+//! 8  bytes  length of a forest, then the forest in its own format; once per signal that has one, then once for
+//!           all signals together where there is one
 //! 32 bytes  SHA-256 of all of the above
 //! ```
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use domain::{Signal, Signals, Timestamp};
+use domain::{DeviceId, MAX_SIGNALS, Signal, Signals, Timestamp};
 use forest::{Contamination, Forest, Params};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::features::{Baseline, Extractor, FeatureSpec};
-use crate::model::{Model, Provenance, SignalModel};
+use crate::heads::{Pace, Tempo};
+use crate::kind::Kind;
+use crate::model::{Model, Provenance, SignalModel, WholeForest};
+use crate::reference::{Reference, References};
 use crate::threshold::ThresholdPolicy;
 
 const MAGIC: &[u8; 8] = b"HARKMODL";
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 const HASH_BYTES: usize = 32;
 
 /// The longest model file that is read.
@@ -60,6 +65,12 @@ pub enum ArtifactError {
 #[serde(deny_unknown_fields)]
 struct Header {
     version: String,
+    kind: Kind,
+    tempo: Tempo,
+    line: f64,
+    fleet: [f64; 3],
+    devices: Vec<DeviceHeader>,
+    whole: Option<WholeHeader>,
     spec: FeatureSpec,
     signals: Vec<SignalHeader>,
     provenance: ProvenanceHeader,
@@ -74,6 +85,22 @@ struct SignalHeader {
     baseline: Option<Baseline>,
     /// Where there is one, a forest follows.
     threshold: Option<f64>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DeviceHeader {
+    id: String,
+    learned: u64,
+    banks: [f64; 3],
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WholeHeader {
+    columns: Vec<Option<usize>>,
+    spread: f64,
+    id: u64,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -105,6 +132,9 @@ impl Model {
         for part in self.forests.iter().flatten() {
             section(&mut bytes, &part.forest.to_bytes());
         }
+        if let Some(whole) = &self.whole {
+            section(&mut bytes, &whole.forest.to_bytes());
+        }
         let hash = Sha256::digest(&bytes);
         bytes.extend(hash);
         bytes
@@ -135,13 +165,18 @@ impl Model {
         for signal in &header.signals {
             forests.push(read_forest(signal, header.spec.len(), &mut body)?);
         }
+        let whole = header
+            .whole
+            .as_ref()
+            .map(|it| read_whole(it, header.signals.len(), &mut body))
+            .transpose()?;
         if !body.is_empty() {
             return Err(ArtifactError::Content(format!(
                 "{} bytes follow the last forest",
                 body.len()
             )));
         }
-        assemble(header, forests)
+        assemble(header, forests, whole)
     }
 }
 
@@ -154,6 +189,16 @@ fn header(model: &Model) -> Header {
         .zip(&model.forests);
     Header {
         version: model.version.to_string(),
+        kind: model.kind,
+        tempo: model.pace.tempo,
+        line: model.line,
+        fleet: model.references.fleet,
+        devices: device_headers(&model.references),
+        whole: model.whole.as_ref().map(|it| WholeHeader {
+            columns: it.columns.clone(),
+            spread: it.spread,
+            id: it.id,
+        }),
         spec: model.extractor.spec().clone(),
         signals: signals
             .map(|((signal, baseline), part)| SignalHeader {
@@ -184,7 +229,12 @@ fn header(model: &Model) -> Header {
     }
 }
 
-fn assemble(header: Header, forests: Vec<Option<SignalModel>>) -> Result<Model, ArtifactError> {
+fn assemble(
+    header: Header,
+    forests: Vec<Option<SignalModel>>,
+    whole: Option<WholeForest>,
+) -> Result<Model, ArtifactError> {
+    let references = references(&header)?;
     let it = header.provenance;
     let signals = header.signals.iter().map(|it| Signal {
         name: it.name.clone(),
@@ -196,6 +246,11 @@ fn assemble(header: Header, forests: Vec<Option<SignalModel>>) -> Result<Model, 
     Ok(Model {
         version: Arc::from(header.version),
         signals,
+        kind: header.kind,
+        pace: Pace::new(header.tempo),
+        references,
+        whole,
+        line: header.line,
         extractor: Extractor::new(header.spec, baselines),
         forests,
         provenance: Provenance {
@@ -214,6 +269,66 @@ fn assemble(header: Header, forests: Vec<Option<SignalModel>>) -> Result<Model, 
             },
             policy: it.threshold,
         },
+    })
+}
+
+fn device_headers(references: &References) -> Vec<DeviceHeader> {
+    let header = |(device, it): (&DeviceId, &Reference)| DeviceHeader {
+        id: device.as_str().to_owned(),
+        learned: it.learned,
+        banks: it.banks,
+    };
+    let mut headers: Vec<DeviceHeader> = references.devices.iter().map(header).collect();
+    headers.sort_unstable_by(|a, b| a.id.cmp(&b.id));
+    headers
+}
+
+fn references(header: &Header) -> Result<References, ArtifactError> {
+    let content = |problem: String| ArtifactError::Content(problem);
+    let mut devices = HashMap::with_capacity(header.devices.len());
+    for it in &header.devices {
+        let device = DeviceId::new(&it.id).map_err(|cause| content(cause.to_string()))?;
+        devices.insert(
+            device,
+            Reference {
+                learned: it.learned,
+                banks: it.banks,
+            },
+        );
+    }
+    let positive = |banks: &[f64; 3]| banks.iter().all(|it| *it > 0.0);
+    if !(positive(&header.fleet) && devices.values().all(|it| positive(&it.banks)) && header.line.is_finite()) {
+        return Err(content("a reference is not above 0".to_owned()));
+    }
+    if let Some((name, value)) = header.tempo.fault() {
+        return Err(content(format!("the half-life `{name}` is {value}")));
+    }
+    Ok(References {
+        devices,
+        fleet: header.fleet,
+    })
+}
+
+fn read_whole(header: &WholeHeader, n_signals: usize, body: &mut &[u8]) -> Result<WholeForest, ArtifactError> {
+    let signal = || "all signals".to_owned();
+    let forest = Forest::from_bytes(take_section(body)?).map_err(|cause| ArtifactError::Forest {
+        signal: signal(),
+        cause,
+    })?;
+    let fits = forest.columns() == header.columns.len()
+        && header.columns.len() <= MAX_SIGNALS
+        && header.columns.iter().flatten().all(|it| *it < n_signals)
+        && header.spread > 0.0;
+    if !fits {
+        return Err(ArtifactError::Content(
+            "the forest of all signals does not fit the signals".to_owned(),
+        ));
+    }
+    Ok(WholeForest {
+        forest,
+        columns: header.columns.clone(),
+        spread: header.spread,
+        id: header.id,
     })
 }
 

@@ -6,17 +6,30 @@
 //! reading.
 
 pub mod artifact;
+mod by_features;
+mod combine;
 pub mod evaluate;
+mod familiar;
 pub mod features;
+mod heads;
+mod heads_pass;
+pub mod incident;
+pub mod kind;
 pub mod model;
 pub mod reason;
+pub mod reference;
 pub mod sample;
 pub mod threshold;
 pub mod train;
+mod weigh;
 
 pub use artifact::ArtifactError;
 pub use evaluate::{Evaluation, LabelledReport, Report, SignalReport};
 pub use features::{Baseline, DeviceState, Extractor, Feature, FeatureSpec, SpecError, StateError};
-pub use model::{Model, Provenance, SignalModel};
+pub use heads::{Evidence, Pace, Tempo, Unit};
+pub use incident::{Happening, Incident, IncidentRules, Sign, Watch};
+pub use kind::Kind;
+pub use model::{Model, Provenance, SignalModel, WholeForest};
+pub use reference::{Reference, References};
 pub use threshold::ThresholdPolicy;
-pub use train::{BaselinePass, CheckedPlan, FeaturePass, Plan, PlanError, TrainError};
+pub use train::{BaselinePass, Baselines, CheckedPlan, FeaturePass, Plan, PlanError, TrainError};

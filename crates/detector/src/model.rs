@@ -1,12 +1,14 @@
-//! One version of a model: forests, feature spec, thresholds, provenance. It judges a reading.
+//! One version of a model: its kind, forests, references, thresholds, provenance. It judges a reading.
 
 use std::sync::Arc;
 
-use domain::{Judgement, Reading, Signals, Timestamp, Verdict};
+use domain::{Reading, Signals, Timestamp, Verdict};
 use forest::{Forest, Params};
 
 use crate::features::{Baseline, DeviceState, Extractor};
-use crate::reason::reason;
+use crate::heads::Pace;
+use crate::kind::Kind;
+use crate::reference::References;
 use crate::threshold::ThresholdPolicy;
 
 /// The forest of one signal and its line.
@@ -16,6 +18,19 @@ pub struct SignalModel {
     pub forest: Forest,
     /// The forest score at which a reading becomes anomalous, in (0, 1].
     pub threshold: f64,
+}
+
+/// The forest on the vector of all signals, each in deviations from what the device usually does.
+#[derive(Debug, Clone, PartialEq)]
+pub struct WholeForest {
+    /// Scores the vector.
+    pub forest: Forest,
+    /// Which declared signal each column is; none for one that is no longer declared.
+    pub columns: Vec<Option<usize>>,
+    /// From the median of the training scores to their upper end: the unit in which a score is told.
+    pub spread: f64,
+    /// Tells this forest from others.
+    pub id: u64,
 }
 
 /// Where a model comes from.
@@ -46,9 +61,20 @@ pub struct Model {
     pub version: Arc<str>,
     /// The signals it was trained for, in the order of all its lists.
     pub signals: Signals,
-    /// Makes its feature vectors.
+    /// Which evidence makes its verdicts.
+    pub kind: Kind,
+    /// How fast the adaptive heads forget.
+    pub pace: Pace,
+    /// What is normal for the heads, device by device.
+    pub references: References,
+    /// The forest on the vector of all signals; none where the kind has none.
+    pub whole: Option<WholeForest>,
+    /// How far beyond normal the heads and the forest let a device be.
+    pub line: f64,
+    /// Makes the feature vectors of the signals' forests.
     pub extractor: Extractor,
-    /// A place per signal; none for a signal without values in the training readings.
+    /// A place per signal; none for a signal without values in the training readings, and for all where the kind is not
+    /// [`Kind::IsolationForest`].
     pub forests: Vec<Option<SignalModel>>,
     /// Where it comes from.
     pub provenance: Provenance,
@@ -93,61 +119,48 @@ impl Model {
             .map(|it| it.and_then(|at| self.forests[at].clone()))
             .collect();
         let extractor = Extractor::new(self.extractor.spec().clone(), baselines);
+        let whole = self.whole.map(|it| it.with_places(&places));
         Ok(Self {
             signals: declared.clone(),
+            whole,
             extractor,
             forests,
             ..self
         })
     }
 
-    /// Judges a reading from the history before it; without history, from the fleet's.
-    ///
-    /// The combined score is the lowest of the signals', and the reading is anomalous when one of them is.
-    #[must_use]
-    pub fn judge(&self, state: Option<&DeviceState>, reading: &Reading) -> Verdict {
-        let signals: Vec<Option<Judgement>> = (0..self.signals.len())
-            .map(|at| self.judge_signal(state, reading, at))
-            .collect();
-        let mut flagged: Vec<(f64, usize)> = Vec::new();
-        let mut score = f64::INFINITY;
-        for (at, judgement) in signals.iter().enumerate() {
-            let Some(judgement) = judgement else { continue };
-            score = score.min(judgement.score);
-            if judgement.is_anomaly {
-                flagged.push((judgement.score, at));
-            }
+    /// Judges a reading from the history before it, and takes it in. A double or a late reading is judged by what is
+    /// known and changes nothing.
+    pub fn step(&self, state: &mut DeviceState, reading: &Reading) -> Verdict {
+        if !state.accepts(reading.timestamp) {
+            return self.judge(Some(state), reading);
         }
-        flagged.sort_by(|a, b| a.0.total_cmp(&b.0));
-        let reasons = flagged.iter().filter_map(|(_, at)| {
-            let expected = signals[*at].and_then(|it| it.expected);
-            Some(reason(&self.signals[*at], reading.values.get(*at)?, expected))
-        });
-        Verdict {
-            model_version: self.version.clone(),
-            // A reading none of whose signals the model knows is as normal as can be told.
-            score: if score.is_finite() { score } else { 0.0 },
-            is_anomaly: !flagged.is_empty(),
-            reasons: reasons.collect(),
-            signals,
+        if self.kind == Kind::IsolationForest {
+            let verdict = self.judge_by_features(Some(state), reading);
+            state.push(reading);
+            return verdict;
         }
+        self.weigh(state, reading)
     }
 
-    /// Judges one signal of a reading. `None` where it has no value or the model does not know the signal.
+    /// Judges a reading from the history before it; without history, from the fleet's. It says what [`Model::step`]
+    /// would say, and takes nothing in.
     #[must_use]
-    pub fn judge_signal(&self, state: Option<&DeviceState>, reading: &Reading, at: usize) -> Option<Judgement> {
-        let part = self.forests.get(at)?.as_ref()?;
-        let features = self.extractor.extract(state, reading, at)?;
-        let score = part
-            .forest
-            .score_row(features.as_slice())
-            .expect("the forest was fitted on vectors of this spec");
-        let score = part.threshold - score;
-        let expected = self.extractor.usual(state, at).map(|it| it.span());
-        Some(Judgement {
-            score,
-            is_anomaly: score < 0.0,
-            expected,
-        })
+    pub fn judge(&self, state: Option<&DeviceState>, reading: &Reading) -> Verdict {
+        if self.kind == Kind::IsolationForest {
+            return self.judge_by_features(state, reading);
+        }
+        let mut state = state.cloned().unwrap_or_else(|| DeviceState::new(&self.signals));
+        self.weigh(&mut state, reading)
+    }
+}
+
+impl WholeForest {
+    /// The columns after the signals have moved: `places` says where each declared signal stood.
+    fn with_places(mut self, places: &[Option<usize>]) -> Self {
+        for column in &mut self.columns {
+            *column = column.and_then(|old| places.iter().position(|it| *it == Some(old)));
+        }
+        self
     }
 }

@@ -33,6 +33,52 @@ pub fn reason(signal: &Signal, value: f64, expected: Option<Span>) -> Reason {
     }
 }
 
+/// What is odd about a signal of a device that is judged by its own past.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Course {
+    /// The value itself.
+    Value,
+    /// It has been higher of late than it was before.
+    Rising,
+    /// It has been lower of late.
+    Falling,
+    /// It moves more than it did.
+    Restless,
+    /// It moves less than it did.
+    Still,
+    /// It is unusual together with the other signals, or in this state of the machine.
+    Together,
+}
+
+/// The reason for one flagged signal of a device that is judged by its own past.
+#[must_use]
+pub fn course_reason(signal: &Signal, value: f64, expected: Span, course: Course) -> Reason {
+    let unit = match signal.unit_symbol() {
+        "" => String::new(),
+        unit => format!(" {unit}"),
+    };
+    let direction = match () {
+        () if value > expected.high => Direction::Above,
+        () if value < expected.low => Direction::Below,
+        () => Direction::Within,
+    };
+    let what = format!("{} {}{unit}", signal.name, number(value));
+    let usual = format!("{} to {}{unit}", number(expected.low), number(expected.high));
+    let course = match course {
+        Course::Value => "",
+        Course::Rising => "; higher of late than before",
+        Course::Falling => "; lower of late than before",
+        Course::Restless => "; moving more than before",
+        Course::Still => "; moving less than before",
+        Course::Together => "; unusual in this state of the device",
+    };
+    Reason {
+        signal: signal.name.clone(),
+        direction,
+        text: format!("{what}, usually {usual} at this hour{course}"),
+    }
+}
+
 /// A number with as many digits as a person needs: three significant ones, or none after the point beyond 1,000.
 fn number(value: f64) -> String {
     let size = value.abs();
@@ -75,5 +121,17 @@ mod tests {
             "temperature 20.0 °C lies within the usual 18.1 to 24.3 °C, yet its course or hour is unusual",
         );
         check(-1e12, None, "temperature -1.00e12 °C is unusual");
+    }
+
+    #[test]
+    fn a_course_is_told_after_the_value() {
+        let usual = Span { low: 1.2, high: 1.9 };
+        let of = |value, course| course_reason(&Signals::default()[1], value, usual, course);
+        let high = of(4.1, Course::Value);
+        assert_eq!(high.text, "vibration 4.10 mm/s, usually 1.20 to 1.90 mm/s at this hour");
+        assert_eq!(high.direction, Direction::Above);
+        let still = of(1.5, Course::Still);
+        assert_eq!(still.text, "vibration 1.50 mm/s, usually 1.20 to 1.90 mm/s at this hour; moving less than before");
+        assert_eq!(still.direction, Direction::Within);
     }
 }

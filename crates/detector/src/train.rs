@@ -1,7 +1,7 @@
 //! From readings to a model, in one stream and bounded memory.
 //!
 //! 1. [`BaselinePass`] sees the training readings and learns what the fleet is like.
-//! 2. [`FeaturePass`] replays the same readings through the extractor, samples feature vectors and fits the forests.
+//! 2. [`FeaturePass`] replays the same readings through the extractor or the heads, samples vectors and fits the forests.
 //! 3. The states it leaves go on through the held-out readings with [`crate::Evaluation`].
 
 use std::collections::HashMap;
@@ -10,7 +10,10 @@ use std::sync::Arc;
 use domain::{DeviceId, Reading, Signals, Timestamp};
 use forest::{CheckedParams, Contamination, FitError, Forest, Matrix, Params};
 
-use crate::features::{Baseline, DeviceState, Extractor, Feature, FeatureSpec};
+use crate::features::{Baseline, DeviceState, Extractor, Feature, FeatureSpec, LEARNING};
+use crate::heads::{Pace, Tempo};
+use crate::heads_pass::HeadsPass;
+use crate::kind::Kind;
 use crate::model::{Model, Provenance, SignalModel};
 use crate::sample::Sample;
 use crate::threshold::{ThresholdPolicy, tail_threshold};
@@ -23,6 +26,10 @@ const WEEK_SECONDS: f64 = 7.0 * 86_400.0;
 /// How to train, as wished.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Plan {
+    /// Which evidence makes the verdicts.
+    pub kind: Kind,
+    /// How fast the adaptive heads forget.
+    pub tempo: Tempo,
     /// The forests' parameters.
     pub forest: Params,
     /// The features of each signal.
@@ -34,8 +41,8 @@ pub struct Plan {
 /// A plan that can be carried out.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CheckedPlan {
-    plan: Plan,
-    forest: CheckedParams,
+    pub(crate) plan: Plan,
+    pub(crate) forest: CheckedParams,
 }
 
 /// A plan that cannot be carried out.
@@ -50,6 +57,14 @@ pub enum PlanError {
     /// A budget that is not a positive number.
     #[error("the false-alarm budget must be above 0 and at most 100000 a device and week, not {0}")]
     Budget(f64),
+    /// A half-life that is no positive number.
+    #[error("the half-life `{name}` must be above 0, not {value}")]
+    Tempo {
+        /// Its name.
+        name: &'static str,
+        /// What was given.
+        value: f64,
+    },
 }
 
 impl Plan {
@@ -68,6 +83,9 @@ impl Plan {
             && !(budget > 0.0 && budget <= 1e5)
         {
             return Err(PlanError::Budget(budget));
+        }
+        if let Some((name, value)) = self.tempo.fault() {
+            return Err(PlanError::Tempo { name, value });
         }
         Ok(CheckedPlan { plan: self, forest })
     }
@@ -95,10 +113,20 @@ pub enum TrainError {
     },
 }
 
+/// What the fleet is like, and how much there is to learn from each device.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Baselines {
+    /// A place per signal; none for one without values.
+    pub signals: Vec<Option<Baseline>>,
+    /// The training readings of each device.
+    pub readings: HashMap<DeviceId, u64>,
+}
+
 /// Learns the fleet's baselines.
 #[derive(Debug, Clone)]
 pub struct BaselinePass {
     sums: Vec<(u64, f64, f64)>,
+    readings: HashMap<DeviceId, (u64, Timestamp)>,
 }
 
 impl BaselinePass {
@@ -107,11 +135,13 @@ impl BaselinePass {
     pub fn new(signals: &Signals) -> Self {
         Self {
             sums: vec![(0, 0.0, 0.0); signals.len()],
+            readings: HashMap::new(),
         }
     }
 
     /// Takes a reading.
     pub fn push(&mut self, reading: &Reading) {
+        self.count(reading);
         for ((count, mean, squares), value) in self.sums.iter_mut().zip(reading.values.iter()) {
             let Some(value) = value else { continue };
             *count += 1;
@@ -121,26 +151,45 @@ impl BaselinePass {
         }
     }
 
-    /// A baseline per signal; none for one without values.
+    /// Doubles and late readings will be passed over, so they are not counted.
+    fn count(&mut self, reading: &Reading) {
+        match self.readings.get_mut(&reading.device_id) {
+            Some((count, last)) if reading.timestamp > *last => (*count, *last) = (*count + 1, reading.timestamp),
+            Some(_) => {}
+            None => {
+                self.readings.insert(reading.device_id.clone(), (1, reading.timestamp));
+            }
+        }
+    }
+
+    /// What was learned.
     #[must_use]
-    pub fn finish(self) -> Vec<Option<Baseline>> {
+    pub fn finish(self) -> Baselines {
         let baseline = |(count, mean, squares): (u64, f64, f64)| {
             (count > 0).then(|| Baseline {
                 mean,
                 variance: squares / count as f64,
             })
         };
-        self.sums.into_iter().map(baseline).collect()
+        Baselines {
+            signals: self.sums.into_iter().map(baseline).collect(),
+            readings: self
+                .readings
+                .into_iter()
+                .map(|(device, (count, _))| (device, count))
+                .collect(),
+        }
     }
 }
 
-/// Replays training readings through the extractor and fits the forests.
+/// Replays training readings through the extractor and the heads, and fits the forests.
 #[derive(Debug)]
 pub struct FeaturePass {
     plan: CheckedPlan,
     signals: Signals,
     extractor: Extractor,
     samples: Vec<Sample>,
+    heads: HeadsPass,
     states: HashMap<DeviceId, DeviceState>,
     first_seen: HashMap<DeviceId, Timestamp>,
     readings: u64,
@@ -150,14 +199,15 @@ pub struct FeaturePass {
 impl FeaturePass {
     /// A pass with the baselines of the pass before.
     #[must_use]
-    pub fn new(plan: CheckedPlan, signals: Signals, baselines: Vec<Option<Baseline>>) -> Self {
+    pub fn new(plan: CheckedPlan, signals: Signals, baselines: Baselines) -> Self {
         let columns = plan.plan.spec.len();
         let rows = (SAMPLE_VALUES / (columns * signals.len())).clamp(4_096, 262_144);
         let seed = plan.plan.forest.seed;
         let sample = |at: usize| Sample::new(columns, rows, seed.wrapping_add(at as u64));
         Self {
             samples: (0..signals.len()).map(sample).collect(),
-            extractor: Extractor::new(plan.plan.spec.clone(), baselines),
+            extractor: Extractor::new(plan.plan.spec.clone(), baselines.signals),
+            heads: HeadsPass::new(&plan.plan, signals.len(), baselines.readings),
             plan,
             signals,
             states: HashMap::new(),
@@ -181,12 +231,16 @@ impl FeaturePass {
         if !state.accepts(reading.timestamp) {
             return;
         }
-        for (at, sample) in self.samples.iter_mut().enumerate() {
-            if let Some(features) = self.extractor.extract(Some(state), reading, at) {
-                sample.offer(features.as_slice());
+        if self.plan.plan.kind == Kind::IsolationForest {
+            for (at, sample) in self.samples.iter_mut().enumerate() {
+                if let Some(features) = self.extractor.extract(Some(state), reading, at) {
+                    sample.offer(features.as_slice());
+                }
             }
+            state.push(reading);
+        } else {
+            self.heads.step(state, reading);
         }
-        state.push(reading);
         self.readings += 1;
         let at = reading.timestamp;
         self.span = Some(
@@ -222,11 +276,18 @@ impl FeaturePass {
             .enumerate()
             .map(|(at, sample)| self.fit_signal(at, sample, chance, threads))
             .collect::<Result<_, _>>()?;
+        let references = self.heads.references(self.signals.len());
+        let line = self.heads.line(&self.plan.plan, &references);
+        let whole = self.heads.fit_whole(&self.plan, threads)?;
+        let mut states = self.states;
+        for (device, state) in &mut states {
+            state.learn_until(references.devices.get(device).map_or(LEARNING, |it| it.learned));
+        }
         let provenance = Provenance {
             created_at,
             program: env!("CARGO_PKG_VERSION").to_owned(),
             readings: self.readings,
-            devices: self.states.len() as u64,
+            devices: states.len() as u64,
             from,
             to,
             params: self.plan.plan.forest,
@@ -235,11 +296,16 @@ impl FeaturePass {
         let model = Model {
             version,
             signals: self.signals,
+            kind: self.plan.plan.kind,
+            pace: Pace::new(self.plan.plan.tempo),
+            references,
+            whole,
+            line,
             extractor: self.extractor,
             forests,
             provenance,
         };
-        Ok((model, self.states))
+        Ok((model, states))
     }
 
     /// The chance of a flag that one signal of one normal reading may have under the budget.

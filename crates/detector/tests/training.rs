@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use detector::{
-    ArtifactError, BaselinePass, DeviceState, Evaluation, FeaturePass, Model, Plan, Report, ThresholdPolicy,
+    ArtifactError, BaselinePass, DeviceState, Evaluation, FeaturePass, Kind, Model, Plan, Report, ThresholdPolicy,
 };
 use domain::{DeviceId, Reading, Signal, Signals, Timestamp};
 use simulator::{Fleet, FleetParams};
@@ -26,8 +26,13 @@ fn readings(devices: u32, days: u32, anomaly_rate: f64) -> Vec<Reading> {
     Fleet::new(params.check().unwrap()).collect()
 }
 
-fn fit(readings: &[Reading], policy: ThresholdPolicy, threads: usize) -> (Model, HashMap<DeviceId, DeviceState>) {
+fn fit(
+    readings: &[Reading],
+    (kind, policy): (Kind, ThresholdPolicy),
+    threads: usize,
+) -> (Model, HashMap<DeviceId, DeviceState>) {
     let plan = Plan {
+        kind,
         policy,
         ..Plan::default()
     }
@@ -42,62 +47,75 @@ fn fit(readings: &[Reading], policy: ThresholdPolicy, threads: usize) -> (Model,
         .unwrap()
 }
 
-fn measure(policy: ThresholdPolicy) -> Report {
+const BUDGET: (Kind, ThresholdPolicy) = (
+    Kind::Hybrid,
+    ThresholdPolicy::Budget {
+        false_alarms_per_device_week: 1.0,
+    },
+);
+
+const FORESTS: (Kind, ThresholdPolicy) = (Kind::IsolationForest, BUDGET.1);
+
+fn measure(rule: (Kind, ThresholdPolicy)) -> Report {
     let readings = readings(10, 3, 0.02);
     let (train, held_out) = readings.split_at(readings.len() * 2 / 3);
-    let (model, mut states) = fit(train, policy, 2);
+    let (model, mut states) = fit(train, rule, 2);
     let mut evaluation = Evaluation::default();
     for reading in held_out {
         let state = states.get_mut(&reading.device_id).unwrap();
-        evaluation.push(reading, &model.judge(Some(state), reading));
-        state.push(reading);
+        evaluation.push(reading, &model.step(state, reading));
     }
     evaluation.report(&["temperature", "vibration"])
 }
 
 #[test]
 fn planted_anomalies_are_ranked_before_normal_readings() {
-    let report = measure(ThresholdPolicy::default()).labelled.unwrap();
-    assert!(report.roc_auc.unwrap() > 0.97, "{report:?}");
-    assert!(report.average_precision.unwrap() > 0.8, "{report:?}");
+    for rule in [BUDGET, (Kind::Statistical, BUDGET.1), FORESTS] {
+        let report = measure(rule).labelled.unwrap();
+        assert!(report.roc_auc.unwrap() > 0.97, "{rule:?} {report:?}");
+        assert!(report.average_precision.unwrap() > 0.8, "{rule:?} {report:?}");
+    }
 }
 
 #[test]
 fn a_budget_flags_less_and_better_than_a_fixed_tenth() {
-    let budget = measure(ThresholdPolicy::default());
-    let tenth = measure(ThresholdPolicy::Contamination);
-    assert!(
-        tenth.flag_rate > 0.08 && budget.flag_rate < 0.05,
-        "{} {}",
-        tenth.flag_rate,
-        budget.flag_rate
-    );
-    let (budget, tenth) = (budget.labelled.unwrap(), tenth.labelled.unwrap());
-    assert!(budget.f1 > tenth.f1 && budget.precision > tenth.precision, "{budget:?}");
+    for kind in [Kind::Hybrid, Kind::IsolationForest] {
+        let budget = measure((kind, BUDGET.1));
+        let tenth = measure((kind, ThresholdPolicy::Contamination));
+        let rates = (tenth.flag_rate, budget.flag_rate);
+        assert!(rates.0 > 0.05 && rates.1 < 0.05, "{kind:?} {rates:?}");
+        let (budget, tenth) = (budget.labelled.unwrap(), tenth.labelled.unwrap());
+        assert!(
+            budget.f1 > tenth.f1 && budget.precision > tenth.precision,
+            "{kind:?} {budget:?}"
+        );
+    }
 }
 
 #[test]
 fn the_same_readings_give_the_same_bytes_on_one_and_two_threads() {
     let readings = readings(3, 1, 0.02);
-    let one = fit(&readings, ThresholdPolicy::default(), 1).0.to_bytes();
-    assert_eq!(one, fit(&readings, ThresholdPolicy::default(), 2).0.to_bytes());
+    let one = fit(&readings, BUDGET, 1).0.to_bytes();
+    assert_eq!(one, fit(&readings, BUDGET, 2).0.to_bytes());
 }
 
 #[test]
 fn a_model_survives_its_bytes() {
     let readings = readings(3, 1, 0.02);
-    let (model, states) = fit(&readings, ThresholdPolicy::default(), 2);
-    let restored = Model::from_bytes(&model.to_bytes()).unwrap();
-    for reading in readings.iter().rev().take(500) {
-        let state = states.get(&reading.device_id);
-        assert_eq!(model.judge(state, reading), restored.judge(state, reading));
+    for rule in [BUDGET, FORESTS] {
+        let (model, states) = fit(&readings, rule, 2);
+        let restored = Model::from_bytes(&model.to_bytes()).unwrap();
+        for reading in readings.iter().rev().take(500) {
+            let state = states.get(&reading.device_id);
+            assert_eq!(model.judge(state, reading), restored.judge(state, reading));
+        }
+        assert_eq!(restored, model);
     }
-    assert_eq!(restored, model);
 }
 
 #[test]
 fn every_damage_to_a_model_file_is_refused() {
-    let (model, _) = fit(&readings(2, 1, 0.02), ThresholdPolicy::Contamination, 2);
+    let (model, _) = fit(&readings(2, 1, 0.02), FORESTS, 2);
     let bytes = model.to_bytes();
     for at in 0..500 {
         let place = at * 7_919 % (bytes.len() * 8);
@@ -121,7 +139,7 @@ fn every_damage_to_a_model_file_is_refused() {
 #[test]
 fn a_model_judges_the_signals_it_knows_and_refuses_to_serve_none() {
     let readings = readings(2, 1, 0.02);
-    let (model, _) = fit(&readings, ThresholdPolicy::default(), 2);
+    let (model, _) = fit(&readings, BUDGET, 2);
     let mut more = Signals::default().to_vec();
     more.insert(0, Signal::new("pressure", "Pa"));
     let wider = model.clone().for_signals(&Signals::new(more).unwrap()).unwrap();
@@ -139,7 +157,7 @@ fn a_model_judges_the_signals_it_knows_and_refuses_to_serve_none() {
         [false, false, true]
     );
     assert!(
-        verdict.is_anomaly && verdict.reasons[0].text.starts_with("vibration 60.0 mm/s is above"),
+        verdict.is_anomaly && verdict.reasons[0].text.starts_with("vibration 60.0 mm/s, usually "),
         "{verdict:?}"
     );
     let foreign = Signals::new(vec![Signal::new("humidity", "%RH")]).unwrap();
@@ -162,7 +180,7 @@ fn no_readings_make_no_model_and_constant_ones_do() {
     for reading in &mut constant {
         reading.values = domain::Values::new(vec![Some(domain::Measurement::new(5.0, "t").unwrap()), None]);
     }
-    let (model, states) = fit(&constant, ThresholdPolicy::default(), 1);
+    let (model, states) = fit(&constant, BUDGET, 1);
     let verdict = model.judge(states.values().next(), &constant[7]);
     assert!(!verdict.is_anomaly && verdict.score.is_finite(), "{verdict:?}");
     assert!(model.forests[1].is_none());

@@ -16,6 +16,6 @@ pub use dead_letter::DeadLetter;
 pub use device::{DeviceId, Location};
 pub use reading::{Measurement, Reading, Truth, Values};
 pub use rejection::{Rejection, RejectionCode};
-pub use signal::{Signal, SignalError, Signals};
+pub use signal::{MAX_SIGNALS, Signal, SignalError, Signals};
 pub use time::{TimeRange, Timestamp, TimestampError};
 pub use verdict::{Direction, Judged, Judgement, Reason, Span, Verdict};

@@ -3,6 +3,8 @@
 use domain::{Reading, Signals, Timestamp};
 
 use super::spec::MAX_WINDOW;
+use crate::familiar::Familiar;
+use crate::heads::{Evidence, Heads, Pace, Reader, Writer};
 
 /// After so many values the running mean and variance forget at this pace: a week of readings every ten seconds.
 const MEMORY: u64 = 60_480;
@@ -14,7 +16,7 @@ const SETTLED: u64 = 30;
 const REACH: f64 = 4.0;
 
 /// The version of [`DeviceState::to_bytes`].
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 /// Bytes that are no state, or one of other signals.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -36,13 +38,21 @@ pub struct DeviceState {
     last: Option<Timestamp>,
     readings: u64,
     signals: Box<[SignalHistory]>,
+    pub(crate) heads: Heads,
+    pub(crate) familiar: Familiar,
+    /// So many readings the device learns from before it is held to them.
+    pub(crate) learning: u64,
+    has_alerted: bool,
 }
+
+/// The learning of a device that no training has seen, in readings.
+pub const LEARNING: u64 = 1_000;
 
 /// The memory of one signal: the values of late and the running mean and variance (Welford's recurrence, with a weight
 /// that stops falling at one in 60,480).
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct SignalHistory {
-    recent: [f64; MAX_WINDOW],
+    recent: [f32; MAX_WINDOW],
     next: usize,
     count: u64,
     mean: f64,
@@ -80,14 +90,14 @@ impl SignalHistory {
     pub(super) fn moving_average(&self, value: f64, window: usize) -> f64 {
         let before = (window - 1).min(usize::try_from(self.count).unwrap_or(usize::MAX));
         let sum: f64 = (1..=before)
-            .map(|back| self.recent[(self.next + MAX_WINDOW - back) % MAX_WINDOW])
+            .map(|back| f64::from(self.recent[(self.next + MAX_WINDOW - back) % MAX_WINDOW]))
             .sum();
         (sum + value) / (before + 1) as f64
     }
 
     fn push(&mut self, value: f64) {
         let value = self.winsorised(value);
-        self.recent[self.next] = value;
+        self.recent[self.next] = value as f32;
         self.next = (self.next + 1) % MAX_WINDOW;
         self.count += 1;
         let weight = 1.0 / self.count.min(MEMORY) as f64;
@@ -116,6 +126,10 @@ impl DeviceState {
             last: None,
             readings: 0,
             signals: vec![SignalHistory::EMPTY; signals.len()].into(),
+            heads: Heads::new(signals.len()),
+            familiar: Familiar::EMPTY,
+            learning: LEARNING,
+            has_alerted: false,
         }
     }
 
@@ -143,38 +157,74 @@ impl DeviceState {
         self.last.is_none_or(|last| at > last)
     }
 
-    /// Takes a reading in. A double or a late reading changes nothing; the answer says whether it was taken.
+    /// So many readings the device learns from before it is held to what it did in them.
+    #[must_use]
+    pub fn learning(&self) -> u64 {
+        self.learning
+    }
+
+    /// Whether the newest reading began a new event.
+    #[must_use]
+    pub fn has_alerted(&self) -> bool {
+        self.has_alerted
+    }
+
+    /// Sets how many readings the device learns from, as a training found it.
+    pub fn learn_until(&mut self, readings: u64) {
+        self.learning = readings;
+    }
+
+    /// Takes a reading in at the default pace, as before there is a model. A double or a late reading changes nothing;
+    /// the answer says whether it was taken.
     pub fn push(&mut self, reading: &Reading) -> bool {
         if !self.accepts(reading.timestamp) {
             return false;
         }
-        self.last = Some(reading.timestamp);
+        self.step(reading, &Pace::default());
+        true
+    }
+
+    /// Weighs a reading that lies after all others, and takes it in. While the device learns, all its readings have the
+    /// same weight and none is held back.
+    pub fn step(&mut self, reading: &Reading, pace: &Pace) -> Evidence {
+        let seconds = self
+            .last
+            .map(|it| reading.timestamp.seconds_since(it))
+            .filter(|it| *it > 0.0);
+        let evidence = self.heads.step(reading, seconds, pace, self.readings < self.learning);
+        self.has_alerted = evidence.is_alert;
+        self.last = self.last.max(Some(reading.timestamp));
         self.readings += 1;
         for (history, value) in self.signals.iter_mut().zip(reading.values.iter()) {
             if let Some(value) = value {
                 history.push(value);
             }
         }
-        true
+        evidence
     }
 
     /// The state as versioned bytes for the warehouse, bound to the names of the signals.
     #[must_use]
     pub fn to_bytes(&self, signals: &Signals) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(32 + self.signals.len() * (32 + 8 * 8));
-        bytes.push(VERSION);
-        bytes.extend(fingerprint(signals).to_le_bytes());
-        bytes.extend(self.last.map_or(i64::MIN, Timestamp::as_micros).to_le_bytes());
-        bytes.extend(self.readings.to_le_bytes());
+        let mut bytes = Vec::with_capacity(256 + self.signals.len() * 1_024);
+        let mut to = Writer(&mut bytes);
+        to.byte(VERSION);
+        to.long(fingerprint(signals));
+        to.long(self.last.map_or(i64::MIN, Timestamp::as_micros).cast_unsigned());
+        to.long(self.readings);
         for history in &self.signals {
-            bytes.extend(history.count.to_le_bytes());
-            bytes.extend(history.mean.to_le_bytes());
-            bytes.extend(history.variance.to_le_bytes());
+            to.long(history.count);
+            to.double(history.mean);
+            to.double(history.variance);
             let kept = history.count.min(MAX_WINDOW as u64) as usize;
             for back in (1..=kept).rev() {
-                bytes.extend(history.recent[(history.next + MAX_WINDOW - back) % MAX_WINDOW].to_le_bytes());
+                to.single(history.recent[(history.next + MAX_WINDOW - back) % MAX_WINDOW]);
             }
         }
+        self.heads.write(&mut to);
+        self.familiar.write(&mut to);
+        to.long(self.learning);
+        to.byte(u8::from(self.has_alerted));
         bytes
     }
 
@@ -183,53 +233,46 @@ impl DeviceState {
     /// # Errors
     /// When the bytes are damaged, of another version or of other signals.
     pub fn from_bytes(bytes: &[u8], signals: &Signals) -> Result<Self, StateError> {
-        let mut rest = bytes;
-        let version = take::<1>(&mut rest)?[0];
+        let mut from = Reader(bytes);
+        let version = from.byte()?;
         if version != VERSION {
             return Err(StateError::Version(version));
         }
-        if u64::from_le_bytes(take(&mut rest)?) != fingerprint(signals) {
+        if from.long()? != fingerprint(signals) {
             return Err(StateError::Signals);
         }
-        let last = match i64::from_le_bytes(take(&mut rest)?) {
+        let last = match from.long()?.cast_signed() {
             i64::MIN => None,
             micros => Some(Timestamp::from_micros(micros)),
         };
-        let mut state = Self {
-            last,
-            readings: u64::from_le_bytes(take(&mut rest)?),
-            ..Self::new(signals)
-        };
-        for history in &mut state.signals {
-            history.count = u64::from_le_bytes(take(&mut rest)?);
-            history.mean = finite(take(&mut rest)?)?;
-            history.variance = finite(take(&mut rest)?)?;
+        let readings = from.long()?;
+        let mut histories = vec![SignalHistory::EMPTY; signals.len()];
+        for history in &mut histories {
+            history.count = from.long()?;
+            history.mean = from.double()?;
+            history.variance = from.double()?;
             let kept = history.count.min(MAX_WINDOW as u64) as usize;
             for slot in &mut history.recent[..kept] {
-                *slot = finite(take(&mut rest)?)?;
+                *slot = from.single()?;
             }
             history.next = kept % MAX_WINDOW;
         }
-        if rest.is_empty() {
-            Ok(state)
+        let heads = Heads::read(&mut from, signals.len())?;
+        let familiar = Familiar::read(&mut from)?;
+        let (learning, has_alerted) = (from.long()?, from.byte()? != 0);
+        if from.0.is_empty() {
+            Ok(Self {
+                last,
+                readings,
+                signals: histories.into(),
+                heads,
+                familiar,
+                learning,
+                has_alerted,
+            })
         } else {
             Err(StateError::Damaged)
         }
-    }
-}
-
-fn take<const N: usize>(rest: &mut &[u8]) -> Result<[u8; N], StateError> {
-    let (head, tail) = rest.split_first_chunk::<N>().ok_or(StateError::Damaged)?;
-    *rest = tail;
-    Ok(*head)
-}
-
-fn finite(bytes: [u8; 8]) -> Result<f64, StateError> {
-    let value = f64::from_le_bytes(bytes);
-    if value.is_finite() {
-        Ok(value)
-    } else {
-        Err(StateError::Damaged)
     }
 }
 
@@ -316,7 +359,7 @@ mod tests {
             let mut restored = DeviceState::from_bytes(&state.to_bytes(&signals), &signals).unwrap();
             for more in 0..40 {
                 let it = reading(1_000 + more, Some(more as f64), Some(1.0));
-                let averages = |state: &DeviceState| state.signal(0).unwrap().moving_average(0.5, 32);
+                let averages = |state: &DeviceState| state.signal(0).unwrap().moving_average(0.5, MAX_WINDOW);
                 prop_assert_eq!(averages(&state), averages(&restored));
                 state.push(&it);
                 restored.push(&it);

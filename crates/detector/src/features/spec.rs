@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 pub const MAX_FEATURES: usize = 16;
 
 /// The longest moving-average window, in readings.
-pub const MAX_WINDOW: usize = 32;
+pub const MAX_WINDOW: usize = 16;
 
 /// One number derived from a reading and the device's history.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]

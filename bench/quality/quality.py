@@ -1,0 +1,161 @@
+#!/usr/bin/env python3
+"""How right verdicts are: Hark's kinds beside well-known detectors, on labelled streams.
+
+    python bench/quality/quality.py --data ../shared/data [--sets skab wsn] [--json quality.json]
+
+Every detector sees the same: the rows marked `train` without their labels, then all rows in order. AUC and average
+precision are of the score over all test rows, F1, FAR and MAR (per cent) of the flag, `false/day` the flagged normal
+readings for each device and day. On NAB the alerts are scored by its own scorer (`--scorer`).
+"""
+import argparse
+import json
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+import numpy as np
+import pandas as pd
+from sklearn.ensemble import IsolationForest
+from sklearn.metrics import average_precision_score, roc_auc_score
+
+SETS = ["fleet_easy", "fleet_hard", "skab", "nab", "wsn", "hvac_mzvav_sim", "hydraulic_chrono", "hydraulic_chrono_tv"]
+KINDS = ["hybrid", "statistical", "isolation-forest"]
+JOINT = {"fleet_easy", "fleet_hard", "hvac_mzvav_sim"}  # one model over all devices; elsewhere one for each series
+
+
+def hark(kind, table, folder):
+    """Verdicts of Hark's detector crate, through the program that does what `hark backtest` does."""
+    out = folder / "verdicts.csv"
+    command = ["cargo", "run", "-q", "--release", "-p", "detector", "--example", "judge", "--", kind]
+    with subprocess.Popen(["zcat", str(table)], stdout=subprocess.PIPE) as zcat, out.open("w") as to:
+        subprocess.run(command, stdin=zcat.stdout, stdout=to, check=True)
+    verdicts = pd.read_csv(out, usecols=["score", "flag", "alert"])
+    return verdicts.score.to_numpy(), verdicts.flag.to_numpy(), verdicts.alert.to_numpy()
+
+
+def forest_raw(values, hours, train):
+    """scikit-learn's forest on the values of all signals."""
+    forest = IsolationForest(n_estimators=100, contamination=0.1, random_state=42).fit(values[train])
+    score = -forest.decision_function(values)
+    return score, score > 0
+
+
+def forest_reference(values, hours, train):
+    """A forest a signal on value, hour, day, moving average and z-score, fed in serving as the reference feeds it:
+    the moving average is the value, the z-score is 0."""
+    scores = []
+    for column in values.T:
+        series = pd.Series(column)
+        average = series.rolling(5, min_periods=1).mean().to_numpy()
+        z = (column - column[train].mean()) / (column[train].std() + 1e-9)
+        learn = np.c_[column, hours, average, z][train]
+        serve = np.c_[column, hours, column, np.zeros(len(column))]
+        forest = IsolationForest(n_estimators=100, contamination=0.1, random_state=42).fit(learn)
+        scores.append(-forest.decision_function(serve))
+    score = np.max(scores, axis=0)
+    return score, score > 0
+
+
+def ewma_z(values, hours, train, weight=0.01):
+    """The deviation from an exponentially weighted mean, in exponentially weighted deviations; flagged beyond the
+    training's own 98 % quantile."""
+    worst = np.zeros(len(values))
+    for column in values.T:
+        mean, variance = column[0], np.var(column[train][:100]) + 1e-12
+        for at, value in enumerate(column):
+            deviation = value - mean
+            z = abs(deviation) / np.sqrt(variance)
+            worst[at] = max(worst[at], z)
+            if z > 3:
+                deviation *= 3 / z
+            mean += weight * deviation
+            variance += weight * (deviation * deviation - variance)
+            variance = max(variance, 1e-12)
+    return worst, worst > np.quantile(worst[train], 0.98)
+
+
+BASELINES = {"forest, raw values": forest_raw, "forest, as the reference served": forest_reference, "EWMA z-score": ewma_z}
+
+
+def baseline(detect, rows, name):
+    """Runs a baseline over the table: for the whole fleet or series by series, as the set is trained."""
+    signals = [it for it in rows.columns if it not in ("series", "timestamp", "split", "at")]
+    hours = (rows["at"] // 3600 % 24).to_numpy()
+    train = (rows.split == "train").to_numpy()
+    score, flag = np.zeros(len(rows)), np.zeros(len(rows), dtype=bool)
+    is_joint = name in JOINT and detect is not ewma_z
+    parts = [np.arange(len(rows))] if is_joint else rows.groupby("series", sort=False).indices.values()
+    for part in parts:
+        values = rows[signals].to_numpy(float)[part]
+        score[part], flag[part] = detect(values, hours[part], train[part])
+    return score, flag.astype(int), flag.astype(int)
+
+
+def measure(rows, truth, score, flag):
+    test = (truth.split == "test").to_numpy()
+    label, score, flag = truth.label.to_numpy()[test] > 0, score[test], flag[test] > 0
+    tp, fp, fn = int((label & flag).sum()), int((~label & flag).sum()), int((label & ~flag).sum())
+    tests = rows[test]
+    step = tests.groupby("series")["at"].apply(lambda it: it.diff().median())
+    normal = pd.Series(~label, index=tests.index).groupby(tests.series).sum()
+    days = float((normal * step).sum()) / 86400
+    both = 0 < label.sum() < len(label)
+    return {
+        "AUC": roc_auc_score(label, score) if both else None,
+        "AP": average_precision_score(label, score) if both else None,
+        "F1": 2 * tp / max(2 * tp + fp + fn, 1),
+        "FAR": 100 * fp / max(int((~label).sum()), 1),
+        "MAR": 100 * fn / max(int(label.sum()), 1),
+        "false/day": fp / max(days, 1e-9),
+    }
+
+
+def nab(rows, score, alert, scorer, truth_path, folder):
+    """The three profiles of NAB for the alerts as they were given."""
+    path, out = folder / "nab.csv", folder / "nab.json"
+    pd.DataFrame({"series": rows.series, "timestamp": rows.timestamp, "score": score, "flag": alert}).to_csv(path, index=False)
+    command = [sys.executable, scorer, "--truth", truth_path, "--pred", path, "--nab", "--json", out]
+    subprocess.run([str(it) for it in command], check=True, stdout=subprocess.DEVNULL)
+    return json.loads(out.read_text())["nab_all"]["flags"]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=pathlib.Path, default=pathlib.Path("../shared/data"))
+    parser.add_argument("--scorer", type=pathlib.Path, help="score.py of the data; default: beside the data")
+    parser.add_argument("--sets", nargs="*", default=SETS)
+    parser.add_argument("--detectors", nargs="*", default=KINDS + list(BASELINES))
+    parser.add_argument("--json", type=pathlib.Path)
+    arguments = parser.parse_args()
+    scorer = arguments.scorer or arguments.data.parent / "score" / "score.py"
+    results = []
+    with tempfile.TemporaryDirectory() as folder:
+        folder = pathlib.Path(folder)
+        for name in arguments.sets:
+            table, truth_path = (arguments.data / part / f"{name}.csv.gz" for part in ("input", "truth"))
+            rows, truth = pd.read_csv(table), pd.read_csv(truth_path)
+            times = pd.to_datetime(rows.timestamp, format="ISO8601", utc=True)
+            rows["at"] = (times - pd.Timestamp(0, tz="UTC")).dt.total_seconds()
+            for detector in arguments.detectors:
+                run = hark(detector, table, folder) if detector in KINDS else baseline(BASELINES[detector], rows, name)
+                score, flag, alert = run
+                result = {"set": name, "detector": detector, **measure(rows, truth, score, flag)}
+                if name == "nab" and scorer.exists():
+                    result["NAB"] = nab(rows, score, alert, scorer, truth_path, folder)
+                results.append(result)
+                tell(result)
+    if arguments.json:
+        arguments.json.write_text(json.dumps(results, indent=1))
+
+
+def tell(result):
+    numbers = {key: it for key, it in result.items() if isinstance(it, float)}
+    text = "  ".join(f"{key} {it:.3f}" for key, it in numbers.items())
+    if "NAB" in result:
+        text += "  NAB " + " / ".join(f"{it:.1f}" for it in result["NAB"].values())
+    print(f"{result['set']:20} {result['detector']:32} {text}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

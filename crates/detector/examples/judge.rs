@@ -1,0 +1,80 @@
+//! Trains on the `split = train` rows of a table `series,timestamp,split,<signals…>` on stdin, judges all its rows in
+//! order, and writes `series,timestamp,score,flag,alert,reason`: what `hark backtest` does, without the program around
+//! it. The argument is the kind: `hybrid` (default), `statistical`, `isolation-forest`; a second one is the budget.
+
+use std::collections::HashMap;
+use std::io::{BufRead, BufWriter, Write};
+
+use detector::{BaselinePass, DeviceState, FeaturePass, Kind, Plan, ThresholdPolicy};
+use domain::{DeviceId, Measurement, Reading, Signal, Signals, Timestamp, Values};
+
+type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
+
+fn main() -> Outcome<()> {
+    let mut lines = std::io::stdin().lock().lines();
+    let header = lines.next().ok_or("no header")??;
+    let signals = Signals::new(header.split(',').skip(3).map(|it| Signal::new(it, "1")).collect())?;
+    let rows = lines
+        .map(|line| row(&line?))
+        .collect::<Outcome<Vec<(Reading, bool)>>>()?;
+    let plan = plan()?.check()?;
+    let training = || rows.iter().filter(|it| it.1).map(|it| &it.0);
+    let mut baselines = BaselinePass::new(&signals);
+    training().for_each(|it| baselines.push(it));
+    let mut pass = FeaturePass::new(plan, signals.clone(), baselines.finish());
+    training().for_each(|it| pass.push(it));
+    let model = pass.fit("judge".into(), Timestamp::EPOCH, 2)?.0;
+    let mut out = BufWriter::new(std::io::stdout().lock());
+    writeln!(out, "series,timestamp,score,flag,alert,reason")?;
+    let mut states: HashMap<DeviceId, DeviceState> = HashMap::new();
+    for (reading, _) in &rows {
+        let state = states
+            .entry(reading.device_id.clone())
+            .or_insert_with(|| DeviceState::new(&signals));
+        let is_taken = state.accepts(reading.timestamp);
+        let it = model.step(state, reading);
+        let alert = u8::from(is_taken && state.has_alerted());
+        let reason = it.reasons.first().map_or("", |it| it.text.as_str());
+        let (device, at, flag) = (&reading.device_id, reading.timestamp, u8::from(it.is_anomaly));
+        writeln!(out, "{device},{at},{},{flag},{alert},\"{reason}\"", -it.score)?;
+    }
+    Ok(())
+}
+
+fn plan() -> Outcome<Plan> {
+    let mut arguments = std::env::args().skip(1);
+    let kind = match arguments.next().as_deref() {
+        None | Some("hybrid") => Kind::Hybrid,
+        Some("statistical") => Kind::Statistical,
+        Some("isolation-forest") => Kind::IsolationForest,
+        Some(other) => return Err(format!("`{other}` is no kind").into()),
+    };
+    let policy = match arguments.next() {
+        None => ThresholdPolicy::default(),
+        Some(it) if it == "contamination" => ThresholdPolicy::Contamination,
+        Some(budget) => ThresholdPolicy::Budget {
+            false_alarms_per_device_week: budget.parse()?,
+        },
+    };
+    Ok(Plan {
+        kind,
+        policy,
+        ..Plan::default()
+    })
+}
+
+fn row(line: &str) -> Outcome<(Reading, bool)> {
+    let fields: Vec<&str> = line.split(',').collect();
+    let values = fields[3..]
+        .iter()
+        .map(|it| it.parse().ok().and_then(|it| Measurement::new(it, "value").ok()));
+    let reading = Reading {
+        device_id: DeviceId::new(fields[0])?,
+        timestamp: Timestamp::parse_utc(fields[1])?,
+        values: Values::new(values.collect()),
+        location: None,
+        device_type: None,
+        truth: None,
+    };
+    Ok((reading, fields[2] == "train"))
+}

@@ -1,0 +1,306 @@
+//! Head A: is the device drifting from its own recent self? Per signal a level, a scale and a time-of-day profile; over
+//! all signals three banks: the largest deviation, the smoothed deviations, the roughness.
+
+use domain::MAX_SIGNALS;
+
+use super::banks::{Bank, Care};
+use super::codec::{Reader, Writer};
+use super::moment::Moment;
+use super::profile::Profile;
+use super::tempo::Weights;
+use crate::features::StateError;
+
+/// Deviations are told apart up to so many scales.
+const CLIP: f64 = 1_000.0;
+
+/// Deviations beyond so many scales enter the smoothed ones as so many.
+const SMOOTH_CLIP: f64 = 3.0;
+
+/// What one signal moves the level by is clipped at so many scales.
+const LEVEL_CLIP: f64 = 5.0;
+
+/// Makes up for the clipping of the values that the scale is learned from.
+const SCALE_BIAS: f64 = 1.02;
+
+/// No scale is smaller than this share of the deviation over all that was seen.
+const RESTING: f64 = 0.2;
+
+/// Nor smaller than this share of the value, which no sensor resolves.
+const RESOLUTION: f64 = 1e-5;
+
+/// A smoothed deviation of this many times what is usual holds all learning.
+const GATE: f64 = 4.0;
+
+const CARE: Care = Care {
+    coupling: 0.8,
+    relative_ridge: 0.0,
+    ridge: 1e-6,
+    robust: 3.0,
+};
+
+/// From so many readings on the banks speak.
+pub(crate) const SPOKEN: f64 = 30.0;
+
+/// What head A remembers of one signal.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct SignalDrift {
+    profile: Profile<24>,
+    pub(crate) level: f64,
+    variance: f64,
+    smooth: f64,
+    rough: f64,
+    last: f64,
+    age: f64,
+    seen: u32,
+    /// The mean and variance over all that was seen: slow to learn, not shrunk by what is rare.
+    long_mean: f64,
+    long_variance: f64,
+    /// What was expected of the newest value, and the scale it was measured in.
+    pub(crate) center: f64,
+    pub(crate) scale: f64,
+    /// This signal's own part in each bank at the newest reading; of the last two, negative below what is usual.
+    pub(crate) parts: [f32; 3],
+}
+
+impl SignalDrift {
+    pub(crate) const EMPTY: Self = Self {
+        profile: Profile::EMPTY,
+        level: 0.0,
+        variance: 0.0,
+        smooth: 0.0,
+        rough: 1.0,
+        last: 0.0,
+        age: 0.0,
+        seen: 0,
+        long_mean: 0.0,
+        long_variance: 0.0,
+        center: 0.0,
+        scale: 0.0,
+        parts: [0.0; 3],
+    };
+
+    /// Measures a value: how many scales it lies from what is expected.
+    fn observe(&mut self, value: f64, hour: u8, weights: &Weights, is_learning: bool) -> f64 {
+        let units = weights.units;
+        if self.seen == 0 {
+            (self.level, self.long_mean) = (value, value);
+        }
+        self.age += units;
+        self.remember(value, weights, is_learning);
+        let expected = self.profile.expect(hour);
+        let deviation = value - self.level;
+        self.profile
+            .take(deviation, weights.profile.max(units / (self.age + units)));
+        let left = deviation - expected;
+        self.center = self.level + expected;
+        self.scale = if self.seen > 5 {
+            self.variance.max(0.0).sqrt().max(self.least_scale())
+        } else {
+            left.abs()
+        } + 1e-9;
+        let z = (left / self.scale).clamp(-CLIP, CLIP);
+        self.smooth += weights.smooth * (z.clamp(-SMOOTH_CLIP, SMOOTH_CLIP) - self.smooth);
+        let step = (z - self.last).abs().min(1.5 * SMOOTH_CLIP);
+        self.rough += weights.rough.max(units / self.age) * (step * step - self.rough);
+        self.last = z;
+        self.seen = self.seen.saturating_add(1);
+        z
+    }
+
+    fn remember(&mut self, value: f64, weights: &Weights, is_learning: bool) {
+        let weight = weights.scale.max(weights.units / self.age).min(1.0);
+        let mut deviation = value - self.long_mean;
+        if !is_learning {
+            let reach = LEVEL_CLIP * self.long_variance.sqrt().max(RESOLUTION * self.long_mean.abs());
+            deviation = deviation.clamp(-reach, reach);
+        }
+        self.long_mean += weight * deviation;
+        self.long_variance += weight * ((1.0 - weight) * deviation * deviation - self.long_variance);
+    }
+
+    /// A signal that mostly rests, as on a machine that switches on and off, has robust scales near zero. What it does
+    /// over a day or a week keeps its scale from vanishing.
+    fn least_scale(&self) -> f64 {
+        (RESTING * self.long_variance.sqrt()).max(RESOLUTION * self.long_mean.abs())
+    }
+
+    /// The value in standard deviations of all that was seen.
+    pub(crate) fn standing(&self, value: f64) -> f64 {
+        let scale = self.long_variance.sqrt().max(RESOLUTION * self.long_mean.abs()) + 1e-9;
+        ((value - self.long_mean) / scale).clamp(-CLIP, CLIP)
+    }
+
+    /// Takes the newest value in, which lay `deviation` from the level.
+    fn absorb(&mut self, deviation: f64, weights: &Weights, is_learning: bool) {
+        let early = if is_learning { weights.units / self.age } else { 0.0 };
+        let scale = self.variance.max(0.0).sqrt();
+        let (moved, measured) = if self.seen > 20 {
+            (
+                deviation.clamp(-LEVEL_CLIP * scale, LEVEL_CLIP * scale),
+                self.last.clamp(-3.0, 3.0) * scale,
+            )
+        } else {
+            (deviation, deviation)
+        };
+        self.variance += weights.scale.max(early) * (measured * measured * SCALE_BIAS - self.variance);
+        self.level += weights.level.max(early) * moved;
+    }
+
+    fn write(&self, to: &mut Writer<'_>) {
+        self.profile.write(to);
+        let numbers = [
+            self.level,
+            self.variance,
+            self.smooth,
+            self.rough,
+            self.last,
+            self.age,
+            self.long_mean,
+            self.long_variance,
+            self.center,
+            self.scale,
+        ];
+        numbers.iter().for_each(|it| to.double(*it));
+        to.count(self.seen);
+        self.parts.iter().for_each(|it| to.single(*it));
+    }
+
+    fn read(from: &mut Reader<'_>) -> Result<Self, StateError> {
+        let profile = Profile::read(from)?;
+        let mut numbers = [0.0; 10];
+        for number in &mut numbers {
+            *number = from.double()?;
+        }
+        let [
+            level,
+            variance,
+            smooth,
+            rough,
+            last,
+            age,
+            long_mean,
+            long_variance,
+            center,
+            scale,
+        ] = numbers;
+        let seen = from.count()?;
+        Ok(Self {
+            profile,
+            level,
+            variance,
+            smooth,
+            rough,
+            last,
+            age,
+            seen,
+            long_mean,
+            long_variance,
+            center,
+            scale,
+            parts: [from.single()?, from.single()?, from.single()?],
+        })
+    }
+}
+
+/// What head A remembers of a device.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Drift {
+    pub(crate) signals: Box<[SignalDrift]>,
+    smooth: Bank,
+    rough: Bank,
+    /// For how many units learning has been held.
+    held: f64,
+    age: f64,
+}
+
+/// The three banks for one reading: 0 the largest deviation, 1 the smoothed deviations, 2 the roughness.
+pub(crate) type Banks = [f64; 3];
+
+impl Drift {
+    pub(crate) fn new(n_signals: usize) -> Self {
+        Self {
+            signals: vec![SignalDrift::EMPTY; n_signals].into(),
+            smooth: Bank::new(n_signals),
+            rough: Bank::new(n_signals),
+            held: 0.0,
+            age: 0.0,
+        }
+    }
+
+    /// The banks of a reading, and the head after it.
+    pub(crate) fn step(&mut self, moment: &Moment<'_>) -> Banks {
+        let speaks = self.age >= SPOKEN;
+        self.age += moment.weights.units;
+        let n_signals = self.signals.len();
+        let (mut smooth, mut rough) = ([0.0; MAX_SIGNALS], [0.0; MAX_SIGNALS]);
+        let (mut spike, mut present) = (0.0_f64, 0.0);
+        for (at, value) in moment.values.iter().enumerate() {
+            let Some(value) = value else { continue };
+            let signal = &mut self.signals[at];
+            spike = spike.max(
+                signal
+                    .observe(value, moment.hour, &moment.weights_of(at), moment.is_learning)
+                    .abs(),
+            );
+            smooth[at] = signal.smooth - self.smooth.mean(at);
+            rough[at] = (signal.rough + 1e-4).ln() - self.rough.mean(at);
+            present += 1.0;
+            signal.parts = [
+                signal.last.abs() as f32,
+                self.smooth.alone(at, smooth[at]) as f32,
+                self.rough.alone(at, rough[at]) as f32,
+            ];
+        }
+        let distance =
+            |bank: &Bank, deviations: &[f64]| (bank.square(deviations, &CARE) / f64::max(present, 1.0)).sqrt();
+        let (smooth, rough) = (&smooth[..n_signals], &rough[..n_signals]);
+        let mut banks = [spike, 0.0, 0.0];
+        if speaks {
+            banks[1] = distance(&self.smooth, smooth);
+            banks[2] = distance(&self.rough, rough);
+        }
+        let holds = !moment.is_learning && banks[1] > GATE;
+        self.held = if holds { self.held + moment.weights.units } else { 0.0 };
+        if !holds || self.held > moment.longest_hold {
+            self.absorb(moment, &banks, smooth, rough);
+        }
+        banks
+    }
+
+    fn absorb(&mut self, moment: &Moment<'_>, banks: &Banks, smooth: &[f64], rough: &[f64]) {
+        let early = if moment.is_learning {
+            moment.weights.units / self.age
+        } else {
+            0.0
+        };
+        let weight = moment.weights.scale.max(early);
+        self.smooth
+            .absorb(smooth, CARE.trust(banks[1], moment.is_learning), weight);
+        self.rough
+            .absorb(rough, CARE.trust(banks[2], moment.is_learning), weight);
+        for (at, value) in moment.values.iter().enumerate() {
+            let Some(value) = value else { continue };
+            let signal = &mut self.signals[at];
+            signal.absorb(value - signal.level, &moment.weights_of(at), moment.is_learning);
+        }
+    }
+
+    pub(crate) fn write(&self, to: &mut Writer<'_>) {
+        self.signals.iter().for_each(|it| it.write(to));
+        self.smooth.write(to);
+        self.rough.write(to);
+        to.double(self.held);
+        to.double(self.age);
+    }
+
+    pub(crate) fn read(from: &mut Reader<'_>, n_signals: usize) -> Result<Self, StateError> {
+        let signals: Result<Vec<_>, _> = (0..n_signals).map(|_| SignalDrift::read(from)).collect();
+        Ok(Self {
+            signals: signals?.into(),
+            smooth: Bank::read(from, n_signals)?,
+            rough: Bank::read(from, n_signals)?,
+            held: from.double()?,
+            age: from.double()?,
+        })
+    }
+}

@@ -1,0 +1,127 @@
+//! The adaptive heads: what a device remembers of itself, and what that makes of a reading.
+//!
+//! [`drift`] is head A, which asks whether the device drifts from its own recent self; [`event`] is head B, which asks
+//! whether something new begins. Both are one pass, causal, and of a size that depends on the number of signals alone.
+
+mod banks;
+mod codec;
+mod drift;
+mod event;
+mod moment;
+mod place;
+mod profile;
+mod sketch;
+mod tail;
+mod tempo;
+
+use domain::Reading;
+
+pub(crate) use codec::{Reader, Writer};
+pub use tempo::{Pace, Tempo, Unit};
+
+use crate::features::StateError;
+use drift::Drift;
+pub(crate) use drift::SignalDrift;
+use event::{AlertControl, SignalEvents};
+use moment::Moment;
+use place::Place;
+use tempo::Rhythm;
+
+/// What the heads remember of a device.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Heads {
+    rhythm: Rhythm,
+    drift: Drift,
+    place: Place,
+    events: Box<[SignalEvents]>,
+    alerts: AlertControl,
+    /// Units for which each signal has been missing.
+    pending: Box<[f64]>,
+}
+
+/// What the heads say of a reading.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Evidence {
+    /// Head A's banks: the largest deviation, the smoothed deviations, the roughness, each in units of what is usual.
+    pub banks: [f64; 3],
+    /// How much further from all that it ever did the device is than usual, as the logarithm of the ratio.
+    pub place: f64,
+    /// How far the device's history can be trusted to have seen all its states, 0 to 1.
+    pub trust: f64,
+    /// Head B's surprise, the largest of the signals'.
+    pub surprise: f64,
+    /// Whether head B gives an alert.
+    pub is_alert: bool,
+}
+
+impl Heads {
+    pub(crate) fn new(n_signals: usize) -> Self {
+        Self {
+            rhythm: Rhythm::default(),
+            drift: Drift::new(n_signals),
+            place: Place::new(n_signals),
+            events: vec![SignalEvents::EMPTY; n_signals].into(),
+            alerts: AlertControl::EMPTY,
+            pending: vec![0.0; n_signals].into(),
+        }
+    }
+
+    /// Weighs a reading and takes it in. `seconds` is the time since the reading before.
+    pub(crate) fn step(&mut self, reading: &Reading, seconds: Option<f64>, pace: &Pace, is_learning: bool) -> Evidence {
+        let heard = self.rhythm.hear(seconds, pace.tempo.unit);
+        let moment = Moment::new(reading, heard, pace, &self.pending, is_learning);
+        let banks = self.drift.step(&moment);
+        let place = self.place.step(&moment);
+        let bin = moment.hour + if moment.is_weekend { 24 } else { 0 };
+        let mut surprise = 0.0_f64;
+        for (at, value) in moment.values.iter().enumerate() {
+            let Some(value) = value else { continue };
+            surprise = surprise.max(self.events[at].step(value, bin, &moment.weights_of(at), is_learning));
+        }
+        let is_alert = self.alerts.step(surprise, &moment.weights, pace);
+        for (pending, value) in self.pending.iter_mut().zip(reading.values.iter()) {
+            *pending = if value.is_some() { 0.0 } else { *pending + heard.units };
+        }
+        Evidence {
+            banks,
+            place,
+            trust: self.place.trust(),
+            surprise,
+            is_alert,
+        }
+    }
+
+    /// What head A remembers of one signal.
+    pub(crate) fn signal(&self, at: usize) -> Option<&SignalDrift> {
+        self.drift.signals.get(at)
+    }
+
+    pub(crate) fn write(&self, to: &mut Writer<'_>) {
+        to.double(self.rhythm.interval);
+        to.count(self.rhythm.seen);
+        self.drift.write(to);
+        self.place.write(to);
+        self.events.iter().for_each(|it| it.write(to));
+        self.alerts.write(to);
+        self.pending.iter().for_each(|it| to.double(*it));
+    }
+
+    pub(crate) fn read(from: &mut Reader<'_>, n_signals: usize) -> Result<Self, StateError> {
+        let rhythm = Rhythm {
+            interval: from.double()?,
+            seen: from.count()?,
+        };
+        let (drift, place) = (Drift::read(from, n_signals)?, Place::read(from, n_signals)?);
+        let events: Result<Vec<_>, _> = (0..n_signals).map(|_| SignalEvents::read(from)).collect();
+        let (events, alerts) = (events?.into(), AlertControl::read(from)?);
+        let pending: Result<Vec<_>, _> = (0..n_signals).map(|_| from.double()).collect();
+        Ok(Self {
+            rhythm,
+            drift,
+            place,
+            events,
+            alerts,
+            pending: pending?.into(),
+        })
+    }
+}

@@ -1,0 +1,52 @@
+//! One reading as the heads see it.
+
+use domain::{Reading, Values};
+
+use super::tempo::{Heard, Pace, Weights};
+
+/// The values of a reading, its time of the day, and how much time it stands for.
+#[derive(Debug)]
+pub(crate) struct Moment<'a> {
+    pub(crate) values: &'a Values,
+    pub(crate) hour: u8,
+    pub(crate) is_weekend: bool,
+    pub(crate) weights: Weights,
+    /// Seconds since the reading before, as far as they count.
+    pub(crate) seconds: f64,
+    pub(crate) pace: &'a Pace,
+    /// Units since each signal had a value, beyond those of this reading.
+    pub(crate) pending: &'a [f64],
+    /// Whether the device is new: everything counts the same, and nothing is held.
+    pub(crate) is_learning: bool,
+    pub(crate) longest_hold: f64,
+}
+
+impl<'a> Moment<'a> {
+    pub(crate) fn new(
+        reading: &'a Reading,
+        heard: Heard,
+        pace: &'a Pace,
+        pending: &'a [f64],
+        is_learning: bool,
+    ) -> Self {
+        Self {
+            values: &reading.values,
+            hour: reading.timestamp.hour(),
+            is_weekend: reading.timestamp.weekday() >= 5,
+            weights: pace.weights(heard.units),
+            seconds: heard.seconds,
+            pace,
+            pending,
+            is_learning,
+            longest_hold: pace.tempo.hold,
+        }
+    }
+
+    /// The weights of one signal, which may have been missing for longer.
+    pub(crate) fn weights_of(&self, signal: usize) -> Weights {
+        match self.pending[signal] {
+            0.0 => self.weights,
+            pending => self.pace.weights(self.weights.units + pending),
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! Has this device been in such a state before? The vector of all signals against the mean and covariance of all that
+//! the device did, smoothed, and set against what is usual of late.
+//!
+//! A machine with modes (on and off, set points) lies far from its mean in each of them, always equally far; what is new
+//! lies further. The evidence is trusted as the history comes to span days and weeks: an hour of it has not seen the
+//! night, and a day not the weekend.
+
+use domain::MAX_SIGNALS;
+
+use super::banks::{Bank, Care};
+use super::codec::{Reader, Writer};
+use super::drift::SPOKEN;
+use super::moment::Moment;
+use crate::features::StateError;
+
+const CARE: Care = Care {
+    coupling: 1.0,
+    relative_ridge: 1e-3,
+    ridge: 1e-18,
+    robust: 1.0,
+};
+
+/// The share of distances that lies below the reference.
+const SHARE: f64 = 0.95;
+
+/// The reference moves by so much, in logarithms, for a reading of full weight.
+const STEP: f64 = 1.2;
+
+/// Readings before the reference starts.
+const SETTLED: f64 = 100.0;
+
+/// A history of so many seconds is trusted in full.
+const TRUSTED: f64 = 7.0 * 86_400.0;
+
+/// What is remembered of the places a device was in.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Place {
+    bank: Bank,
+    smooth: f64,
+    /// The logarithm of the usual upper end of `smooth`.
+    usual: f64,
+    age: f64,
+    /// How long the device was watched, in seconds; silences do not count.
+    watched: f64,
+}
+
+impl Place {
+    pub(crate) fn new(n_signals: usize) -> Self {
+        Self {
+            bank: Bank::new(n_signals),
+            smooth: 0.0,
+            usual: 0.0,
+            age: 0.0,
+            watched: 0.0,
+        }
+    }
+
+    /// How much further from all that was than usual, as the logarithm of the ratio; the place after the reading.
+    pub(crate) fn step(&mut self, moment: &Moment<'_>) -> f64 {
+        let units = moment.weights.units;
+        if self.age == 0.0 {
+            self.bank.begin(moment.values);
+        }
+        let speaks = self.age >= SPOKEN;
+        self.age += units;
+        self.watched += moment.seconds;
+        let mut deviations = [0.0; MAX_SIGNALS];
+        let mut present = 0.0;
+        for (at, value) in moment.values.iter().enumerate() {
+            let Some(value) = value else { continue };
+            deviations[at] = value - self.bank.mean(at);
+            present += 1.0;
+        }
+        let deviations = &deviations[..moment.values.len()];
+        let distance = if speaks {
+            (self.bank.square(deviations, &CARE) / f64::max(present, 1.0)).sqrt()
+        } else {
+            0.0
+        };
+        let early = (units / self.age).min(1.0);
+        self.smooth += moment.weights.smooth.max(early) * (distance - self.smooth);
+        self.bank.absorb(
+            deviations,
+            CARE.trust(distance, moment.is_learning),
+            moment.weights.scale.max(early),
+        );
+        self.compare(STEP * moment.weights.scale.max(early))
+    }
+
+    /// The distance against its usual upper end, which moves by `step`.
+    fn compare(&mut self, step: f64) -> f64 {
+        let distance = (self.smooth + 1e-3).ln();
+        if self.age <= SETTLED + 1.0 {
+            self.usual = distance;
+            return 0.0;
+        }
+        self.usual += if distance > self.usual {
+            step * SHARE
+        } else {
+            -step * (1.0 - SHARE)
+        };
+        distance - self.usual
+    }
+
+    /// How far the history can be trusted to have seen what there is, 0 to 1.
+    pub(crate) fn trust(&self) -> f64 {
+        (self.watched / TRUSTED).min(1.0).powi(3)
+    }
+
+    pub(crate) fn write(&self, to: &mut Writer<'_>) {
+        self.bank.write(to);
+        [self.smooth, self.usual, self.age, self.watched]
+            .iter()
+            .for_each(|it| to.double(*it));
+    }
+
+    pub(crate) fn read(from: &mut Reader<'_>, n_signals: usize) -> Result<Self, StateError> {
+        Ok(Self {
+            bank: Bank::read(from, n_signals)?,
+            smooth: from.double()?,
+            usual: from.double()?,
+            age: from.double()?,
+            watched: from.double()?,
+        })
+    }
+}

@@ -1,0 +1,104 @@
+//! What is usual at this time of the day, and whether knowing it helps.
+
+use super::codec::{Reader, Writer};
+use crate::features::StateError;
+
+/// A finished bin changes the profile by at least this weight.
+const LEAST_BLEND: f64 = 0.15;
+
+/// A profile of the deviations from a slow level, in `N` bins. It is applied with the weight that its skill earns: one
+/// minus the ratio of the squared errors with and without it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Profile<const N: usize> {
+    bins: [f32; N],
+    visits: [u8; N],
+    open: u8,
+    taken: u32,
+    sum: f64,
+    flat_error: f64,
+    seasonal_error: f64,
+}
+
+const NONE: u8 = u8::MAX;
+
+impl<const N: usize> Profile<N> {
+    pub(crate) const EMPTY: Self = Self {
+        bins: [0.0; N],
+        visits: [0; N],
+        open: NONE,
+        taken: 0,
+        sum: 0.0,
+        flat_error: 0.0,
+        seasonal_error: 0.0,
+    };
+
+    /// What the profile expects in this bin, weighted by its skill. Closes the bin before it, when that is another.
+    pub(crate) fn expect(&mut self, bin: u8) -> f64 {
+        if bin != self.open {
+            self.close();
+            self.open = bin;
+        }
+        let at = usize::from(bin);
+        if self.visits[at] == 0 {
+            return 0.0;
+        }
+        let skill = if self.flat_error > 0.0 {
+            (1.0 - self.seasonal_error / self.flat_error).clamp(0.0, 1.0)
+        } else {
+            0.0
+        };
+        skill * f64::from(self.bins[at])
+    }
+
+    /// Takes in a deviation from the level in the open bin.
+    pub(crate) fn take(&mut self, deviation: f64, weight: f64) {
+        let at = usize::from(self.open);
+        if self.visits[at] > 0 {
+            let left = deviation - f64::from(self.bins[at]);
+            self.flat_error += weight * (deviation * deviation - self.flat_error);
+            self.seasonal_error += weight * (left * left - self.seasonal_error);
+        }
+        self.sum += deviation;
+        self.taken += 1;
+    }
+
+    fn close(&mut self) {
+        if self.taken == 0 {
+            return;
+        }
+        let at = usize::from(self.open);
+        let blend = LEAST_BLEND.max(1.0 / (f64::from(self.visits[at]) + 1.0));
+        let bin = f64::from(self.bins[at]);
+        self.bins[at] = (bin + blend * (self.sum / f64::from(self.taken) - bin)) as f32;
+        self.visits[at] = self.visits[at].saturating_add(1);
+        self.sum = 0.0;
+        self.taken = 0;
+    }
+
+    pub(crate) fn write(&self, to: &mut Writer<'_>) {
+        self.bins.iter().for_each(|it| to.single(*it));
+        self.visits.iter().for_each(|it| to.byte(*it));
+        to.byte(self.open);
+        to.count(self.taken);
+        [self.sum, self.flat_error, self.seasonal_error]
+            .iter()
+            .for_each(|it| to.double(*it));
+    }
+
+    pub(crate) fn read(from: &mut Reader<'_>) -> Result<Self, StateError> {
+        let mut it = Self::EMPTY;
+        for bin in &mut it.bins {
+            *bin = from.single()?;
+        }
+        for visits in &mut it.visits {
+            *visits = from.byte()?;
+        }
+        it.open = from.byte()?;
+        it.taken = from.count()?;
+        for number in [&mut it.sum, &mut it.flat_error, &mut it.seasonal_error] {
+            *number = from.double()?;
+        }
+        let in_range = it.open == NONE && it.taken == 0 || usize::from(it.open) < N;
+        if in_range { Ok(it) } else { Err(StateError::Damaged) }
+    }
+}

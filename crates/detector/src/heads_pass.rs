@@ -1,0 +1,172 @@
+//! What a training learns for the heads and for the forest on the vector of all signals.
+
+use std::collections::HashMap;
+
+use domain::{DeviceId, MAX_SIGNALS, Reading};
+use forest::{Contamination, Forest, Matrix};
+
+use crate::combine::{LINE, combine};
+use crate::features::DeviceState;
+use crate::heads::{Evidence, Pace};
+use crate::kind::Kind;
+use crate::model::WholeForest;
+use crate::reference::{Learned, References};
+use crate::sample::Sample;
+use crate::threshold::{ThresholdPolicy, quantile};
+use crate::train::{CheckedPlan, Plan, TrainError};
+
+/// Numbers kept for fitting the forest: 16 MiB.
+const SAMPLE_VALUES: usize = 2 << 20;
+
+/// Readings kept for drawing the line.
+const EVIDENCE_ROWS: usize = 65_536;
+
+/// Device, three banks, place, trust.
+const EVIDENCE_COLUMNS: usize = 6;
+
+/// The smallest spread of forest scores.
+const LEAST_SPREAD: f64 = 0.02;
+
+/// The scale of the scores' tail lies within these bounds.
+const TAIL: (f64, f64) = (0.03, 0.3);
+
+/// The heads' share of a training.
+#[derive(Debug)]
+pub(crate) struct HeadsPass {
+    kind: Kind,
+    pace: Pace,
+    expected: HashMap<DeviceId, u64>,
+    learned: HashMap<DeviceId, Learned>,
+    /// The place of each device in `evidence`.
+    devices: Vec<DeviceId>,
+    places: HashMap<DeviceId, usize>,
+    evidence: Sample,
+    vectors: Sample,
+    n_signals: usize,
+}
+
+impl HeadsPass {
+    pub(crate) fn new(plan: &Plan, n_signals: usize, expected: HashMap<DeviceId, u64>) -> Self {
+        let seed = plan.forest.seed;
+        let rows = (SAMPLE_VALUES / n_signals).clamp(4_096, 262_144);
+        Self {
+            kind: plan.kind,
+            pace: Pace::new(plan.tempo),
+            expected,
+            learned: HashMap::new(),
+            devices: Vec::new(),
+            places: HashMap::new(),
+            evidence: Sample::new(EVIDENCE_COLUMNS, EVIDENCE_ROWS, seed.wrapping_add(1_001)),
+            vectors: Sample::new(n_signals, rows, seed.wrapping_add(1_000)),
+            n_signals,
+        }
+    }
+
+    /// Takes a reading into the state of its device, which learns, and remembers what the heads say.
+    pub(crate) fn step(&mut self, state: &mut DeviceState, reading: &Reading) {
+        state.learn_until(u64::MAX);
+        let device = &reading.device_id;
+        let before = state.readings();
+        let evidence = state.step(reading, &self.pace);
+        let expected = self.expected.get(device).copied().unwrap_or(0);
+        let place = match self.places.get(device) {
+            Some(place) => *place,
+            None => {
+                self.devices.push(device.clone());
+                self.places.insert(device.clone(), self.devices.len() - 1);
+                self.learned.insert(device.clone(), Learned::default());
+                self.devices.len() - 1
+            }
+        };
+        let learned = self.learned.get_mut(device).expect("it was put there above");
+        learned.readings += 1;
+        if before >= expected / 2 {
+            learned.take(&evidence.banks);
+            let [spike, smooth, rough] = evidence.banks;
+            self.evidence
+                .offer(&[place as f64, spike, smooth, rough, evidence.place, evidence.trust]);
+        }
+        if before >= expected / 4 && self.kind == Kind::Hybrid {
+            self.offer_vector(state, reading);
+        }
+    }
+
+    fn offer_vector(&mut self, state: &DeviceState, reading: &Reading) {
+        let mut row = [f64::NAN; MAX_SIGNALS];
+        for (at, value) in reading.values.iter().enumerate() {
+            if let (Some(value), Some(signal)) = (value, state.heads.signal(at)) {
+                row[at] = signal.standing(value);
+            }
+        }
+        self.vectors.offer(&row[..self.n_signals]);
+    }
+
+    pub(crate) fn references(&self, n_signals: usize) -> References {
+        References::of(&self.learned, n_signals)
+    }
+
+    /// The line that the policy draws. A budget moves the built-in line along the tail of the training scores, as far
+    /// as their scale says.
+    pub(crate) fn line(&self, plan: &Plan, references: &References) -> f64 {
+        let mut scores: Vec<f64> = self
+            .evidence
+            .rows()
+            .chunks_exact(EVIDENCE_COLUMNS)
+            .map(|it| self.score(it, references))
+            .collect();
+        scores.sort_unstable_by(f64::total_cmp);
+        if scores.is_empty() {
+            return LINE;
+        }
+        let share = match plan.forest.contamination {
+            Contamination::Share(share) => share,
+            Contamination::Auto => 0.1,
+        };
+        match plan.policy {
+            ThresholdPolicy::Contamination => quantile(&scores, 1.0 - share),
+            ThresholdPolicy::Budget {
+                false_alarms_per_device_week: budget,
+            } => {
+                let tail = (quantile(&scores, 0.98) - quantile(&scores, 0.8)) / 10.0_f64.ln();
+                LINE - tail.clamp(TAIL.0, TAIL.1) * budget.ln()
+            }
+        }
+    }
+
+    fn score(&self, row: &[f64], references: &References) -> f64 {
+        let evidence = Evidence {
+            banks: [row[1], row[2], row[3]],
+            place: row[4],
+            trust: row[5],
+            surprise: 0.0,
+            is_alert: false,
+        };
+        let banks = references.banks(&self.devices[row[0] as usize]);
+        combine(self.kind, &evidence, &banks, None).score
+    }
+
+    /// The forest on the vector of all signals.
+    pub(crate) fn fit_whole(&self, plan: &CheckedPlan, threads: usize) -> Result<Option<WholeForest>, TrainError> {
+        if self.kind != Kind::Hybrid || self.vectors.rows().is_empty() {
+            return Ok(None);
+        }
+        let table = Matrix::new(self.vectors.rows(), self.n_signals).expect("deviations are clipped and in rows");
+        let signal = "all signals".to_owned();
+        let forest = Forest::fit(&plan.forest, table, threads).map_err(|cause| TrainError::Fit { signal, cause })?;
+        let mut scores = vec![0.0; table.rows()];
+        forest
+            .score(table, threads, &mut scores)
+            .expect("the forest was fitted on this table");
+        scores.sort_unstable_by(f64::total_cmp);
+        let spread = (quantile(&scores, 0.95) - quantile(&scores, 0.5)).max(LEAST_SPREAD);
+        let id = scores.iter().step_by(97).fold(0xcbf2_9ce4_8422_2325_u64, |hash, it| {
+            (hash ^ it.to_bits()).wrapping_mul(0x0100_0000_01b3)
+        });
+        Ok(Some(WholeForest {
+            forest,
+            columns: (0..self.n_signals).map(Some).collect(),
+            spread,
+            id,
+        }))
+    }
+}

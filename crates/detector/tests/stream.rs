@@ -1,0 +1,176 @@
+//! One stream of readings through a model: what is asked is what is served, what is stored goes on bit for bit.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::time::Duration;
+
+use detector::{BaselinePass, DeviceState, FeaturePass, Kind, Model, Pace, Plan, Tempo, Unit};
+use domain::{DeviceId, Measurement, Reading, Signal, Signals, Timestamp, Values};
+use proptest::prelude::*;
+use simulator::{Fleet, FleetParams};
+
+const DAY: Duration = Duration::from_secs(86_400);
+
+fn simulated(devices: u32, days: u32) -> Vec<Reading> {
+    let params = FleetParams {
+        devices,
+        interval: Duration::from_secs(60),
+        anomaly_rate: 0.02,
+        faults_per_device_week: 0.0,
+        end: Some(FleetParams::default().start.after(DAY * days)),
+        ..FleetParams::default()
+    };
+    Fleet::new(params.check().unwrap()).collect()
+}
+
+fn model(readings: &[Reading], kind: Kind) -> Model {
+    let mut baselines = BaselinePass::new(&Signals::default());
+    readings.iter().for_each(|it| baselines.push(it));
+    let plan = Plan {
+        kind,
+        ..Plan::default()
+    }
+    .check()
+    .unwrap();
+    let mut pass = FeaturePass::new(plan, Signals::default(), baselines.finish());
+    readings.iter().for_each(|it| pass.push(it));
+    pass.fit("m-0001".into(), Timestamp::from_secs(1_750_000_000), 2)
+        .unwrap()
+        .0
+}
+
+fn reading(device: &str, at: i64, values: &[Option<f64>]) -> Reading {
+    let value = |it: &Option<f64>| it.map(|it| Measurement::new(it, "x").unwrap());
+    Reading {
+        device_id: DeviceId::new(device).unwrap(),
+        timestamp: Timestamp::from_secs(at),
+        values: Values::new(values.iter().map(value).collect()),
+        location: None,
+        device_type: None,
+        truth: None,
+    }
+}
+
+/// Noise that is the same on every machine, in about ±1.
+fn noise(at: i64) -> f64 {
+    let mixed = (at.cast_unsigned().wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ 0x5bd1).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    (mixed >> 11) as f64 / (1_u64 << 52) as f64 - 1.0
+}
+
+#[test]
+fn asking_says_what_taking_in_says_and_a_restart_changes_nothing() {
+    let readings = simulated(3, 2);
+    let model = model(&readings[..readings.len() / 2], Kind::Hybrid);
+    let mut states = std::collections::HashMap::new();
+    for (at, reading) in readings.iter().enumerate() {
+        let state = states
+            .entry(&reading.device_id)
+            .or_insert_with(|| DeviceState::new(&model.signals));
+        if at % 97 == 0 {
+            *state = DeviceState::from_bytes(&state.to_bytes(&model.signals), &model.signals).unwrap();
+        }
+        let asked = model.judge(Some(state), reading);
+        assert_eq!(asked, model.step(state, reading));
+        let before = state.clone();
+        model.step(state, reading);
+        assert_eq!(before, *state, "a double changes nothing");
+    }
+}
+
+#[test]
+fn a_new_device_is_judged_by_its_fleet_from_the_first_reading() {
+    let readings = simulated(5, 1);
+    let model = model(&readings, Kind::Hybrid);
+    let usual = readings[readings.len() / 2].values.iter().collect::<Vec<_>>();
+    let normal = model.judge(None, &reading("new", 1_755_000_000, &usual));
+    assert!(
+        !normal.is_anomaly && normal.signals.iter().all(Option::is_some),
+        "{normal:?}"
+    );
+    let odd = model.judge(None, &reading("new", 1_755_000_000, &[usual[0], Some(60.0)]));
+    assert!(odd.is_anomaly && odd.reasons[0].signal == "vibration", "{odd:?}");
+}
+
+#[test]
+fn the_state_is_small_at_any_number_of_signals() {
+    let size = |n_signals: usize| {
+        let signals = (0..n_signals).map(|it| Signal::new(&format!("s{it}"), "1")).collect();
+        let signals = Signals::new(signals).unwrap();
+        let mut state = DeviceState::new(&signals);
+        for at in 0..600 {
+            let values: Vec<_> = (0..n_signals).map(|it| Some(noise(at * 64 + it as i64))).collect();
+            state.push(&reading("a", at * 10, &values));
+        }
+        state.to_bytes(&signals).len()
+    };
+    let two = size(2);
+    assert!(two <= 2_048, "{two}");
+    for n_signals in [3, 8, 17, 64] {
+        let more = (size(n_signals) - two) / (n_signals - 2);
+        assert!(more <= 1_024, "{more} a further signal of {n_signals}");
+    }
+}
+
+/// A stream that steps up, thinned to the readings that `keeps` keeps: how many seconds until the smoothed deviation
+/// is four times what is usual.
+fn delay(keeps: impl Fn(i64) -> bool) -> i64 {
+    const STEP: i64 = 39_000;
+    let pace = Pace::new(Tempo { unit: Unit::Seconds(10.0), ..Tempo::default() });
+    let mut state = DeviceState::new(&Signals::default());
+    for at in (0..STEP + 1_000).filter(|it| keeps(*it)) {
+        state.learn_until(if at < 20_000 { u64::MAX } else { 1 });
+        let step = if at >= STEP { 1.5 } else { 0.0 };
+        let it = state.step(&reading("a", at * 10, &[Some(20.0 + noise(at) + step), Some(1.0 + noise(-at))]), &pace);
+        if at >= STEP && it.banks[1] > 4.0 {
+            return (at - STEP) * 10;
+        }
+    }
+    i64::MAX
+}
+
+#[test]
+fn thinned_copies_of_a_stream_are_judged_in_the_same_time() {
+    let whole = delay(|_| true);
+    assert!((10..300).contains(&whole), "{whole}");
+    for (name, thinned) in [("half", delay(|it| it % 2 == 0)), ("at random", delay(|it| noise(it * 7) > 0.0))] {
+        assert!((whole / 3..=whole * 3).contains(&thinned), "{name} {whole} {thinned}");
+    }
+}
+
+#[test]
+fn a_machine_that_mostly_rests_does_not_blind_the_heads() {
+    let mut state = DeviceState::new(&Signals::default());
+    let runs = |at: i64| at % 1_440 > 960;
+    let mut largest = [0.0_f64; 2];
+    for at in 0..8 * 1_440 {
+        let is_faulty = at > 7 * 1_440 + 1_100;
+        state.learn_until(if at < 7 * 1_440 { u64::MAX } else { 1 });
+        let speed = if runs(at) { 1.0 } else { 0.0 };
+        let heat = 20.0 + 10.0 * speed + 0.1 * noise(at) + if is_faulty { 5.0 } else { 0.0 };
+        let it = state.step(&reading("fan", at * 60, &[Some(speed), Some(heat)]), &Pace::default());
+        if at > 3 * 1_440 {
+            largest[usize::from(is_faulty)] = largest[usize::from(is_faulty)].max(it.place);
+        }
+    }
+    assert!(largest[1] > largest[0] + 0.2, "{largest:?}");
+}
+
+proptest! {
+    #[test]
+    fn late_and_missing_values_are_taken_as_they_come(steps in proptest::collection::vec((0..3_000_i64, proptest::option::of(-50.0..50.0_f64), proptest::option::of(0.0..5.0_f64)), 1..300)) {
+        let signals = Signals::default();
+        let (mut with, mut without, mut newest) = (DeviceState::new(&signals), DeviceState::new(&signals), i64::MIN);
+        for (at, temperature, vibration) in steps {
+            let it = reading("a", at, &[temperature, vibration]);
+            with.push(&it);
+            if at > newest {
+                newest = at;
+                without.push(&it);
+            }
+            let evidence = without.clone().step(&reading("a", newest + 1, &[temperature, vibration]), &Pace::default());
+            prop_assert!(evidence.banks.iter().all(|it| it.is_finite()) && evidence.place.is_finite());
+        }
+        prop_assert_eq!(&with, &without);
+        prop_assert_eq!(&DeviceState::from_bytes(&with.to_bytes(&signals), &signals).unwrap(), &with);
+    }
+}
