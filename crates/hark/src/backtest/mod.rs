@@ -9,7 +9,7 @@ mod verdicts;
 use std::collections::HashMap;
 
 use anyhow::Context;
-use detector::{BaselinePass, CheckedPlan, DeviceState, Evaluation, FeaturePass, Model, Plan, Report};
+use detector::{BaselinePass, CheckedPlan, DeviceState, Evaluation, FeaturePass, Kind, Model, Plan, Report};
 use domain::{DeviceId, Reading, Verdict};
 use serde_json::{Value, json};
 
@@ -29,9 +29,11 @@ pub(crate) fn run(config: &Config, args: &BacktestArgs, format: Format) -> anyho
     let input = Input::read(config, args)?;
     progress.done();
     let plan = Plan {
+        kind: config.detector.kind,
         forest: config.forest,
         spec: config.detector.spec.clone(),
         policy: config.detector.policy,
+        ..Plan::default()
     };
     let progress = Progress::new("training and judging");
     let model = train(&input, plan.check()?)?;
@@ -95,7 +97,7 @@ fn train(input: &Input, plan: CheckedPlan) -> anyhow::Result<Model> {
 /// One judged row.
 pub(crate) struct Judged {
     pub(crate) verdict: Verdict,
-    /// Whether a run of anomalous readings of this device begins here.
+    /// Whether a new event of this device begins here: by the heads where they judge, else by a run of flags.
     alert: bool,
 }
 
@@ -126,9 +128,12 @@ impl<'a> Replay<'a> {
             .devices
             .get_mut(&reading.device_id)
             .expect("it was put there above");
-        let verdict = self.model.judge(Some(state), reading);
-        state.push(reading);
-        let alert = verdict.is_anomaly && !*was_anomalous;
+        let is_taken = state.accepts(reading.timestamp);
+        let verdict = self.model.step(state, reading);
+        let alert = match self.model.kind {
+            Kind::IsolationForest => verdict.is_anomaly && !*was_anomalous,
+            Kind::Hybrid | Kind::Statistical => is_taken && state.has_alerted(),
+        };
         *was_anomalous = verdict.is_anomaly;
         if counts {
             self.evaluation.push(reading, &verdict);

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use detector::{FeatureSpec, Plan, ThresholdPolicy};
+use detector::{FeatureSpec, Kind, Plan, ThresholdPolicy};
 use domain::{Signal, Signals};
 use forest::Contamination;
 
@@ -196,14 +196,19 @@ fn detector(
         FeatureSpec::new(raw.features).map_err(|it| it.to_string()),
     );
     let skew = it.span("detector.max_future_skew", &raw.max_future_skew);
-    let (spec, policy, forest) = (spec?, policy?, forest?);
+    let kinds = [Kind::Hybrid, Kind::IsolationForest, Kind::Statistical].map(|it| (it.as_str(), it));
+    let kind = it.word("detector.kind", &raw.kind, &kinds);
+    let (kind, spec, policy, forest) = (kind?, spec?, policy?, forest?);
     let plan = Plan {
+        kind,
         forest,
         spec: spec.clone(),
         policy,
+        ..Plan::default()
     };
     it.take("detector", plan.check().map_err(|it| it.to_string()))?;
     Some(Detector {
+        kind,
         spec,
         policy,
         max_future_skew: skew?,

@@ -49,6 +49,7 @@ pub(super) struct RawForest {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawDetector {
+    pub(super) kind: String,
     pub(super) features: Vec<Feature>,
     pub(super) threshold: String,
     pub(super) false_alarms_per_device_week: f64,

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use detector::{FeatureSpec, ThresholdPolicy};
+use detector::{FeatureSpec, Kind, ThresholdPolicy};
 use domain::Signals;
 
 /// All of it.
@@ -46,6 +46,7 @@ pub(crate) struct Data {
 /// How readings are judged.
 #[derive(Debug, Clone)]
 pub(crate) struct Detector {
+    pub(crate) kind: Kind,
     pub(crate) spec: FeatureSpec,
     pub(crate) policy: ThresholdPolicy,
     pub(crate) max_future_skew: Duration,

@@ -99,10 +99,16 @@ impl Consumer {
         let clock_suspect = reading.timestamp > received_at.after(self.max_future_skew);
         let (late, verdict) = self.fleet.update(&reading.device_id, |state| {
             let late = !state.accepts(reading.timestamp);
-            let verdict = model.map(|it| it.judge(Some(state), &reading));
-            if !clock_suspect {
-                state.push(&reading);
-            }
+            let verdict = match &model {
+                Some(model) if clock_suspect => Some(model.judge(Some(state), &reading)),
+                Some(model) => Some(model.step(state, &reading)),
+                None => {
+                    if !clock_suspect {
+                        state.push(&reading);
+                    }
+                    None
+                }
+            };
             (late, verdict)
         });
         let notes = Notes {

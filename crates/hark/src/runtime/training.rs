@@ -26,9 +26,11 @@ impl Order {
     /// The order that a configuration gives, over all stored readings.
     pub(crate) fn of(config: &Config, promotion: Promotion) -> anyhow::Result<Self> {
         let plan = Plan {
+            kind: config.detector.kind,
             forest: config.forest,
             spec: config.detector.spec.clone(),
             policy: config.detector.policy,
+            ..Plan::default()
         };
         Ok(Self {
             signals: config.signals.clone(),
@@ -245,10 +247,10 @@ impl Trial {
                 self.states.entry(reading.device_id.clone()).or_insert(state)
             }
         };
-        self.challenger.push(reading, &challenger.judge(Some(state), reading));
+        // The champion only looks; the challenger, whose states these are, takes the reading in.
         if let Some((champion, evaluation)) = &mut self.champion {
             evaluation.push(reading, &champion.judge(Some(state), reading));
         }
-        state.push(reading);
+        self.challenger.push(reading, &challenger.step(state, reading));
     }
 }

@@ -1,7 +1,7 @@
 //! No skew: one stream through training replay, consumer, `/detect` and backtest gives the same features and scores,
 //! to the last bit, with doubles, late readings and missing values in it.
 
-use detector::DeviceState;
+use detector::{DeviceState, Kind};
 use domain::{DeviceId, Judged, TimeRange, wire};
 use warehouse::ReadingQuery;
 
@@ -76,7 +76,17 @@ async fn stored(running: &Running) -> Vec<Judged> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_stream_gets_the_same_scores_on_every_path() {
-    let running = Running::trained().await;
+    same_on_every_path(Kind::IsolationForest).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_stream_gets_the_same_scores_on_every_path_by_the_adaptive_heads() {
+    same_on_every_path(Kind::Hybrid).await;
+    same_on_every_path(Kind::Statistical).await;
+}
+
+async fn same_on_every_path(kind: Kind) {
+    let running = Running::trained_as(kind).await;
     let model = running.app.live_model.get().unwrap();
     let stream = stream();
     let asked = asked(&running, &stream).await;
@@ -101,14 +111,13 @@ async fn one_stream_gets_the_same_scores_on_every_path() {
     }
     let mut state = DeviceState::new(&model.signals);
     for judged in stored.iter().filter(|it| !it.late) {
-        let trained = bits(&model.judge(Some(&state), &judged.reading));
+        let trained = bits(&model.step(&mut state, &judged.reading));
         assert_eq!(
             trained,
             bits(judged.verdict.as_ref().unwrap()),
             "replay at {}",
             judged.reading.timestamp
         );
-        state.push(&judged.reading);
     }
     let live = running
         .app

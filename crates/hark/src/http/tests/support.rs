@@ -7,6 +7,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Request, StatusCode, header};
 use bytes::Bytes;
+use detector::Kind;
 use http_body_util::BodyExt;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -66,11 +67,16 @@ impl Answer {
 
 impl Running {
     pub(crate) async fn start() -> Self {
+        Self::start_as(Kind::IsolationForest).await
+    }
+
+    async fn start_as(kind: Kind) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let mut config = Config::load_with(&Flags::default(), &Environment::default())
             .unwrap()
             .config;
         config.data.dir = dir.path().to_owned();
+        config.detector.kind = kind;
         config.train.min_readings = 300;
         let stop = CancellationToken::new();
         let (app, subscriber) = App::open(config, stop.clone()).await.unwrap();
@@ -87,7 +93,12 @@ impl Running {
 
     /// Three devices with an hour of readings up to now, and a model that learned from them.
     pub(crate) async fn trained() -> Self {
-        let running = Self::start().await;
+        Self::trained_as(Kind::IsolationForest).await
+    }
+
+    /// The same with a model of this kind.
+    pub(crate) async fn trained_as(kind: Kind) -> Self {
+        let running = Self::start_as(kind).await;
         let answer = running
             .post("/api/v1/readings", "application/x-ndjson", history())
             .await;
