@@ -138,7 +138,10 @@ fn exit_of(error: &anyhow::Error) -> Exit {
 /// Whether the reader of our output went away, as `head` does: then there is nothing to tell.
 fn is_closed_pipe(error: &anyhow::Error) -> bool {
     error.chain().any(|cause| {
-        let io = cause.downcast_ref::<io::Error>();
+        let io = match cause.downcast_ref::<csv::Error>().map(csv::Error::kind) {
+            Some(csv::ErrorKind::Io(io)) => Some(io),
+            _ => cause.downcast_ref::<io::Error>(),
+        };
         io.is_some_and(|it| it.kind() == io::ErrorKind::BrokenPipe)
     })
 }

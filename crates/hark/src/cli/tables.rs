@@ -42,8 +42,8 @@ pub(crate) struct BacktestArgs {
     /// Train on the rows before this instant
     #[arg(long, value_name = "TIME", value_parser = instant, group = "training")]
     pub(crate) train_until: Option<Timestamp>,
-    /// Train on this share of each device's rows, from the first on
-    #[arg(long, value_name = "SHARE", group = "training")]
+    /// Train on this share of each device's rows, from the first on [default where nothing else is said: 0.3]
+    #[arg(long, value_name = "SHARE", value_parser = share, group = "training")]
     pub(crate) train_fraction: Option<f64>,
     /// A column of the input with 1 where a row is anomalous, to measure against
     #[arg(long, value_name = "COLUMN", conflicts_with = "truth")]
@@ -90,6 +90,13 @@ pub(crate) struct ImportArgs {
     /// Send to a running Hark instead of opening the data folder
     #[arg(long, value_name = "URL")]
     pub(crate) to: Option<String>,
+}
+
+fn share(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(share) if share > 0.0 && share < 1.0 => Ok(share),
+        _ => Err("expected a share above 0 and below 1, such as 0.3".to_owned()),
+    }
 }
 
 fn pair(text: &str) -> Result<(String, String), String> {

@@ -1,15 +1,17 @@
 //! `hark up`: everything in one process.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use bus::{Message, Published};
 use bytes::Bytes;
-use domain::{Timestamp, wire};
+use domain::{TimeRange, Timestamp, wire};
 use simulator::{CheckedParams, Fleet, FleetParams};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
+use warehouse::ReadingQuery;
 
 use crate::app::{App, Tasks};
 use crate::cli::{Promotion, UpArgs};
@@ -48,7 +50,7 @@ pub(crate) async fn run(config: Config, args: UpArgs) -> anyhow::Result<()> {
         app.config.data.dir.display()
     ));
     let empty = app.warehouse.devices().await?.is_empty();
-    if args.no_simulator || !empty {
+    if args.no_simulator || (!empty && Past::unfinished(&app.config)?.is_none()) {
         app.train_when_ready(&mut tasks);
     }
     if !args.no_simulator {
@@ -77,16 +79,35 @@ fn serve(app: &Arc<App>, api: TcpListener, page: TcpListener, tasks: &mut Tasks)
     Ok(())
 }
 
-/// The simulated fleet: its past, when there is none yet, and then its present until the process ends.
+/// The simulated fleet: its past, when there is none yet or it was interrupted, and then its present until the process
+/// ends.
 async fn simulate(app: Arc<App>, history: Duration, empty: bool, begun: Instant) -> anyhow::Result<()> {
-    let params = params(&app.config, clock::now().before(history), None)?;
-    if empty && !history.is_zero() {
-        let now = clock::now();
-        let start = params.start;
-        let learned = start.after(history.mul_f64(LEARNED_SHARE));
-        make_history(&app, params.clone(), start, learned, "simulated past to learn from").await?;
-        train(&app).await?;
-        make_history(&app, params.clone(), learned, now, "simulated past to judge").await?;
+    let now = clock::now();
+    let mut past = Past::unfinished(&app.config)?;
+    if past.is_none() && empty && !history.is_zero() {
+        let start = now.before(history);
+        past = Some(Past::begin(
+            &app.config,
+            start,
+            start.after(history.mul_f64(LEARNED_SHARE)),
+        )?);
+    }
+    let params = params(&app.config, past.as_ref().map_or(now, |it| it.start), None)?;
+    if let Some(past) = past {
+        let from = newest(&app).await?.unwrap_or(past.start);
+        if app.live_model.get().is_none() {
+            make_history(&app, params.clone(), from, past.learned, "simulated past to learn from").await?;
+            train(&app).await?;
+        }
+        make_history(
+            &app,
+            params.clone(),
+            from.max(past.learned),
+            now,
+            "simulated past to judge",
+        )
+        .await?;
+        past.finish()?;
     }
     let seconds = begun.elapsed().as_secs_f64();
     say(format_args!(
@@ -94,6 +115,58 @@ async fn simulate(app: Arc<App>, history: Duration, empty: bool, begun: Instant)
         app.config.simulator.devices
     ));
     go_live(&app, params).await
+}
+
+/// The time of the newest stored reading.
+async fn newest(app: &App) -> anyhow::Result<Option<Timestamp>> {
+    let query = ReadingQuery {
+        device_id: None,
+        range: TimeRange::ALL,
+        anomalies_only: false,
+        newest_first: true,
+        limit: 1,
+        after: None,
+    };
+    let page = app.warehouse.readings(query).await?;
+    Ok(page.items.first().map(|it| it.reading.timestamp))
+}
+
+/// A simulated past that is being made: remembered in a file until it is whole, so that the next start goes on with it.
+struct Past {
+    file: PathBuf,
+    start: Timestamp,
+    learned: Timestamp,
+}
+
+impl Past {
+    fn file(config: &Config) -> PathBuf {
+        config.data.dir.join("unfinished-history")
+    }
+
+    fn begin(config: &Config, start: Timestamp, learned: Timestamp) -> anyhow::Result<Self> {
+        let file = Self::file(config);
+        std::fs::write(&file, format!("{start}\n{learned}\n"))
+            .with_context(|| format!("failed to write `{}`", file.display()))?;
+        Ok(Self { file, start, learned })
+    }
+
+    fn unfinished(config: &Config) -> anyhow::Result<Option<Self>> {
+        let file = Self::file(config);
+        if !file.exists() {
+            return Ok(None);
+        }
+        let read = || -> anyhow::Result<(Timestamp, Timestamp)> {
+            let text = std::fs::read_to_string(&file)?;
+            let (start, learned) = text.trim().split_once('\n').context("it does not hold two instants")?;
+            Ok((Timestamp::parse(start)?, Timestamp::parse(learned)?))
+        };
+        let (start, learned) = read().with_context(|| format!("failed to read `{}`", file.display()))?;
+        Ok(Some(Self { file, start, learned }))
+    }
+
+    fn finish(self) -> anyhow::Result<()> {
+        std::fs::remove_file(&self.file).with_context(|| format!("failed to remove `{}`", self.file.display()))
+    }
 }
 
 /// The parameters of the configured fleet between two instants.

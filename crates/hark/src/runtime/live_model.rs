@@ -7,7 +7,7 @@ use arc_swap::ArcSwapOption;
 use detector::Model;
 use domain::Signals;
 use tokio_util::sync::CancellationToken;
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
 use super::events::{Event, Events};
 use super::registry::Registry;
@@ -34,8 +34,30 @@ impl LiveModel {
             events,
             model: ArcSwapOption::empty(),
         };
-        live.refresh();
+        if let Err(cause) = live.try_refresh() {
+            let cause = format!("{cause:#}");
+            error!(cause, "model refused");
+            live.fall_back();
+        }
         live
+    }
+
+    /// At the start, when the model that the registry points at is refused: the newest sound one that was in force
+    /// before it judges, until a sound one is promoted.
+    fn fall_back(&self) {
+        let before = self.registry.history().unwrap_or_default();
+        let sound = before.iter().rev().find_map(|version| {
+            let model = self.registry.load(version).ok()?;
+            model.for_signals(&self.signals).ok()
+        });
+        match sound {
+            Some(model) => {
+                warn!(version = %model.version, "an earlier model judges; promote a sound one");
+                metrics::model(model.provenance.created_at);
+                self.model.store(Some(Arc::new(model)));
+            }
+            None => warn!("no earlier model is sound, so readings are stored unjudged"),
+        }
     }
 
     /// The model to judge with, held for as long as one judgement or batch needs it.

@@ -196,7 +196,8 @@ impl Registry {
         Ok(version)
     }
 
-    fn history(&self) -> anyhow::Result<Vec<String>> {
+    /// Every version that was in force, oldest first.
+    pub(crate) fn history(&self) -> anyhow::Result<Vec<String>> {
         let path = self.dir.join("history");
         match fs::read_to_string(&path) {
             Ok(text) => Ok(text.lines().map(str::to_owned).collect()),

@@ -60,6 +60,10 @@ fn with_two_models(data: &Path) -> Hark {
         data,
         &["train", "--promote", "always", "--until", "2025-08-01T18:00:00Z"],
     );
+    // The server looks at the pointer twice a second; one that never saw it would end in the test runner's limit.
+    while server.get("/health")["model_version"] != "m-0002" {
+        std::thread::yield_now();
+    }
     server
 }
 
@@ -124,4 +128,16 @@ fn a_damaged_model_is_refused_and_the_old_one_goes_on() {
     assert!(problem["detail"].as_str().unwrap().contains("refused"), "{problem}");
     let (status, verdict) = post(&server.api, "/detect", "application/json", QUESTION.to_owned());
     assert_eq!((status, &verdict["model_version"]), (200, &Value::from("m-0002")));
+}
+
+#[test]
+fn a_start_with_a_damaged_live_model_judges_with_the_sound_one_before_it() {
+    let data = tempfile::tempdir().unwrap();
+    drop(with_two_models(data.path()));
+    let file = data.path().join("models/m-0002/model.hark");
+    let bytes = std::fs::read(&file).unwrap();
+    std::fs::write(&file, &bytes[..bytes.len() / 2]).unwrap();
+    let server = Hark::serve(data.path());
+    let (status, verdict) = post(&server.api, "/detect", "application/json", QUESTION.to_owned());
+    assert_eq!((status, &verdict["model_version"]), (200, &Value::from("m-0001")));
 }
