@@ -3,7 +3,7 @@
 
 use std::io::Write;
 
-use detector::{BaselinePass, FeaturePass, Plan};
+use detector::{BaselinePass, FeaturePass, Kind, Plan};
 use domain::{Signals, Timestamp};
 use forest::Params;
 use simulator::{Fleet, FleetParams};
@@ -24,6 +24,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         ..Params::default()
     };
     let plan = Plan {
+        kind: Kind::IsolationForest,
         forest,
         ..Plan::default()
     }

@@ -79,12 +79,6 @@ async fn one_stream_gets_the_same_scores_on_every_path() {
     same_on_every_path(Kind::IsolationForest).await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn one_stream_gets_the_same_scores_on_every_path_by_the_adaptive_heads() {
-    same_on_every_path(Kind::Hybrid).await;
-    same_on_every_path(Kind::Statistical).await;
-}
-
 async fn same_on_every_path(kind: Kind) {
     let running = Running::trained_as(kind).await;
     let model = running.app.live_model.get().unwrap();
