@@ -209,7 +209,7 @@ mod tests {
     fn rows_are_written_for_people_and_for_programs() {
         check(
             Format::Table,
-            "device id    readings  kind\n=1+1              -12  -\na\\u{1b}[2J         3  x, \"y\"\n",
+            "device id   readings  kind\n=1+1             -12  -\na\\u{1b}[2J         3  x, \"y\"\n",
         );
         check(
             Format::Csv,

@@ -39,7 +39,7 @@ pub struct DeviceState {
 }
 
 /// The memory of one signal: the values of late and the running mean and variance (Welford's recurrence, with a weight
-/// that stops falling at one in [`MEMORY`]).
+/// that stops falling at one in 60,480).
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct SignalHistory {
     recent: [f64; MAX_WINDOW],

@@ -16,7 +16,7 @@ use super::error::ApiError;
 /// For answers that show nothing.
 const STRICT: HeaderValue = HeaderValue::from_static("default-src 'self'; frame-ancestors 'none'; base-uri 'none'");
 
-/// The address that the server listens on, which [`super::serve`] puts into each request.
+/// The address that the server listens on, which [`super::serve()`] puts into each request.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ListensOn(pub(crate) SocketAddr);
 

@@ -245,13 +245,13 @@ async fn buckets(app: &App, query: BucketQuery) -> ApiResult<Response> {
         .iter()
         .map(|it| BucketDto::new(it, &app.config.signals))
         .collect();
-    Ok(Json(Buckets {
+    let buckets = Buckets {
         resolution: written(width_seconds),
         width_seconds,
         buckets,
         next: None,
-    })
-    .into_response())
+    };
+    Ok(Json(ReadingsAnswer::Buckets(buckets)).into_response())
 }
 
 /// The width that a text names.

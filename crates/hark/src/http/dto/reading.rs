@@ -61,7 +61,7 @@ impl<'a> LocationDto<'a> {
     pub(crate) fn new(location: &'a Location) -> Option<Self> {
         let Location { building, floor, room } = location;
         let known = building.is_some() || floor.is_some() || room.is_some();
-        known.then(|| Self {
+        known.then_some(Self {
             building: building.as_deref(),
             floor: floor.as_deref(),
             room: room.as_deref(),

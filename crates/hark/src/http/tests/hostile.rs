@@ -7,7 +7,7 @@ use axum::body::Body;
 use axum::http::{Request, header};
 use bytes::Bytes;
 
-use super::support::Running;
+use super::support::{Running, escaped};
 
 const BAD: &[(&str, u16, &str, &str)] = &[
     ("", 400, "malformed_json", ""),
@@ -166,7 +166,7 @@ async fn long_names_deep_nesting_and_broken_text_are_refused() {
     let deeper = "[".repeat(100_000);
     let wide = format!(
         "{{{}\"z\":1}}",
-        (0..100_000).map(|it| format!("\"k{it}\":1,")).collect::<String>()
+        (0..50_000).map(|it| format!("\"k{it}\":1,")).collect::<String>()
     );
     for path in ["/detect", "/detect/temperature", "/detect/batch", "/api/v1/readings"] {
         for body in [&long, &deep, &deeper, &wide] {
@@ -180,12 +180,11 @@ async fn long_names_deep_nesting_and_broken_text_are_refused() {
                 &b"{\"device_id\":\"\xff\xfe\",\"temperature\":1}"[..],
             )
             .await;
-        assert_eq!(
-            broken
+        assert!(
+            !broken
                 .problem(if path == "/detect/batch" { 422 } else { 400 })
                 .0
-                .is_empty(),
-            false
+                .is_empty()
         );
         let marked = running
             .post(
@@ -303,7 +302,7 @@ async fn hostile_device_names_come_back_as_they_are() {
             "{name}"
         );
         assert_eq!(running.post_json("/detect", body).await.json()["device_id"], name);
-        let escaped: String = name.bytes().map(|it| format!("%{it:02X}")).collect();
+        let escaped = escaped(name);
         let page = running
             .get(&format!("/api/v1/readings?device_id={escaped}"))
             .await
@@ -319,7 +318,7 @@ async fn hostile_device_names_come_back_as_they_are() {
         .collect();
     for name in names {
         assert!(known.contains(&name), "{name}");
-        let escaped: String = name.bytes().map(|it| format!("%{it:02X}")).collect();
+        let escaped = escaped(name);
         assert_eq!(
             running.get(&format!("/api/v1/devices/{escaped}")).await.json()["device_id"],
             name

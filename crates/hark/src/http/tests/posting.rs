@@ -3,7 +3,7 @@
 use domain::RejectionCode;
 use warehouse::DeadLetterQuery;
 
-use super::support::{Running, masked, reading};
+use super::support::{Running, escaped, masked, reading};
 
 const GOOD: &str = r#"{"device_id":"a","timestamp":"2025-08-06T10:00:00Z","temperature":21.5,"vibration":1.2}"#;
 
@@ -122,7 +122,7 @@ async fn pages_follow_each_other_without_gap_or_double() {
                     .map(|it| it["values"]["temperature"].as_f64().unwrap()),
             );
             let Some(next) = page["next"].as_str() else { break };
-            cursor = next.to_owned();
+            cursor = escaped(next);
         }
         let mut expected: Vec<f64> = (0..25).map(f64::from).collect();
         if order == "newest" {

@@ -128,6 +128,11 @@ impl Running {
     }
 }
 
+/// A text as part of a URL.
+pub(crate) fn escaped(text: &str) -> String {
+    text.bytes().map(|it| format!("%{it:02X}")).collect()
+}
+
 /// A reading ten minutes before now and so many seconds.
 pub(crate) fn reading(device_id: &str, second: i64, temperature: f64) -> String {
     let at = clock::now().plus_micros((second - 600) * 1_000_000);

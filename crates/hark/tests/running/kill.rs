@@ -1,16 +1,12 @@
 //! Acknowledged means stored: the process is killed again and again while clients post.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod support;
-
 use std::collections::BTreeSet;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use super::support::{Hark, agent};
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64;
-use support::{Hark, agent};
 
 const KILLS: usize = 25;
 const CLIENTS: usize = 4;
