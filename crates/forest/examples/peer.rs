@@ -1,7 +1,7 @@
 //! Our side of the comparisons in `bench/forest`: fits and scores tables of raw numbers (little-endian doubles, row by row).
 //!
 //! ```text
-//! peer time ROWS COLUMNS                     one line of JSON with the seconds of each task
+//! peer time ROWS COLUMNS                     one line of JSON with the seconds of each task, by the clock and of the processor
 //! peer fit ROWS COLUMNS SEED EXTENSION OUT   fits with scikit-learn's defaults, writes the scores
 //! peer score FOREST ROWS OUT                 scores with a forest from a file
 //! ```
@@ -17,6 +17,7 @@ use std::hint::black_box;
 use std::time::Instant;
 
 use forest::{Contamination, Forest, Matrix, Params};
+use rustix::time::{ClockId, clock_gettime};
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
 
@@ -71,44 +72,81 @@ fn time(values: &[f64], columns: usize) -> Outcome<()> {
     let (auto, share) = (auto.check()?, Params::default().check()?);
     let mut scores = vec![0.0; values.len() / columns];
     let table = || Matrix::new(black_box(values), columns);
-    let (fit, forest) = seconds(|| Ok(Forest::fit(&auto, table()?, 1)?))?;
-    let (fit_share, _) = seconds(|| Ok(Forest::fit(&share, table()?, 1)?))?;
-    let (score_1, ()) = seconds(|| Ok(forest.score(table()?, 1, &mut scores)?))?;
-    let (score_2, ()) = seconds(|| Ok(forest.score(table()?, 2, &mut scores)?))?;
+    let (fit, forest) = took(|| Ok(Forest::fit(&auto, table()?, 1)?))?;
+    let (fit_share, _) = took(|| Ok(Forest::fit(&share, table()?, 1)?))?;
+    let (score_1, ()) = took(|| Ok(forest.score(table()?, 1, &mut scores)?))?;
+    let (score_2, ()) = took(|| Ok(forest.score(table()?, 2, &mut scores)?))?;
     let row = median_of_rows(values, columns, |row| {
         forest.score_row(row).map(|score| forest.decision(score))
     })?;
     let explain = median_of_rows(values, columns, |row| forest.explain(row))?;
     let range = median_of_rows(values, columns, |row| forest.normal_range(row, 0, 0.5))?;
-    println!(
-        "{{\"fit\":{fit},\"fit_share\":{fit_share},\"score_1\":{score_1},\"score_2\":{score_2},\"row\":{row},\"explain\":{explain},\"range\":{range}}}"
-    );
+    let tasks = [
+        ("fit", fit),
+        ("fit_share", fit_share),
+        ("score_1", score_1),
+        ("score_2", score_2),
+        ("row", row),
+        ("explain", explain),
+        ("range", range),
+    ];
+    let tasks = tasks.map(|(task, Took { wall, cpu })| format!("\"{task}\":{{\"wall\":{wall},\"cpu\":{cpu}}}"));
+    println!("{{{}}}", tasks.join(","));
     Ok(())
 }
 
-fn seconds<T>(task: impl FnOnce() -> Outcome<T>) -> Outcome<(f64, T)> {
-    let start = Instant::now();
-    let answer = task()?;
-    Ok((start.elapsed().as_secs_f64(), answer))
+/// Seconds of a task.
+#[derive(Clone, Copy)]
+struct Took {
+    /// By the clock.
+    wall: f64,
+    /// Of the processor, over all threads.
+    cpu: f64,
 }
 
-/// Median seconds a row, over batches of 100 rows, so that reading the clock does not count.
+/// Both clocks.
+fn now() -> (Instant, f64) {
+    let at = clock_gettime(ClockId::ProcessCPUTime);
+    (Instant::now(), at.tv_sec as f64 + at.tv_nsec as f64 * 1e-9)
+}
+
+fn since((start, used): (Instant, f64)) -> Took {
+    let (end, used_now) = now();
+    Took {
+        wall: (end - start).as_secs_f64(),
+        cpu: used_now - used,
+    }
+}
+
+fn took<T>(task: impl FnOnce() -> Outcome<T>) -> Outcome<(Took, T)> {
+    let start = now();
+    let answer = task()?;
+    Ok((since(start), answer))
+}
+
+/// Median seconds a row, over batches of 100 rows, so that reading the clocks does not count.
 fn median_of_rows<T, E: Error + 'static>(
     values: &[f64],
     columns: usize,
     ask: impl Fn(&[f64]) -> Result<T, E>,
-) -> Outcome<f64> {
-    let mut times = Vec::new();
+) -> Outcome<Took> {
+    let (mut wall, mut cpu) = (Vec::new(), Vec::new());
     for batch in values.chunks_exact(columns * 100).take(200) {
-        let start = Instant::now();
+        let start = now();
         for row in batch.chunks_exact(columns) {
             black_box(ask(black_box(row))?);
         }
-        times.push(start.elapsed().as_secs_f64() / 100.0);
+        let took = since(start);
+        wall.push(took.wall / 100.0);
+        cpu.push(took.cpu / 100.0);
     }
+    match (median(wall), median(cpu)) {
+        (Some(wall), Some(cpu)) => Ok(Took { wall, cpu }),
+        _ => Err("fewer than 100 rows".into()),
+    }
+}
+
+fn median(mut times: Vec<f64>) -> Option<f64> {
     times.sort_unstable_by(f64::total_cmp);
-    times
-        .get(times.len() / 2)
-        .copied()
-        .ok_or_else(|| "fewer than 100 rows".into())
+    times.get(times.len() / 2).copied()
 }

@@ -61,12 +61,18 @@ impl<'a> Matrix<'a> {
     }
 }
 
-/// Folds without an early exit, which lets the compiler use wide registers.
+/// Zero times a finite value is zero, and times an infinite one not a number, as it is times one that is not a number already. Sums
+/// in lanes, which fill wide registers; what is odd about a block that holds NaN is then told apart value by value.
 fn holds_infinity(values: &[f64]) -> bool {
-    const EXPONENT: u64 = 0x7ff0_0000_0000_0000;
-    values
-        .iter()
-        .fold(false, |found, value| found | (value.to_bits() << 1 == EXPONENT << 1))
+    let (lanes, rest) = values.as_chunks::<16>();
+    let mut sums = [0.0; 16];
+    for values in lanes {
+        for (sum, value) in sums.iter_mut().zip(values) {
+            *sum += value * 0.0;
+        }
+    }
+    let is_clean = sums.iter().sum::<f64>() == 0.0 && rest.iter().all(|it| it.is_finite());
+    !is_clean && values.iter().any(|it| it.is_infinite())
 }
 
 /// Brings a value to the precision trees compare in. What single precision cannot hold becomes its largest value; NaN stays.

@@ -17,13 +17,29 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
-    /// Begins.
+    /// Begins what has a known end.
     pub(crate) fn new(what: &'static str) -> Self {
+        Self::begin(
+            what,
+            ProgressBar::new(STEPS),
+            "{msg:32} [{bar:30}] {percent:>3} %  {eta}",
+        )
+    }
+
+    /// Begins what ends when the rows do.
+    pub(crate) fn counting(what: &'static str) -> Self {
+        Self::begin(
+            what,
+            ProgressBar::no_length(),
+            "{msg:32} {spinner} {human_pos} rows  {per_sec}",
+        )
+    }
+
+    fn begin(what: &'static str, bar: ProgressBar, template: &str) -> Self {
         let bar = std::io::stderr().is_terminal().then(|| {
-            let style = ProgressStyle::with_template("{msg:32} [{bar:30}] {percent:>3} %  {eta}");
-            let bar = ProgressBar::new(STEPS).with_message(what);
+            let bar = bar.with_message(what);
             bar.enable_steady_tick(Duration::from_millis(200));
-            match style {
+            match ProgressStyle::with_template(template) {
                 Ok(style) => bar.with_style(style.progress_chars("=> ")),
                 Err(_) => bar,
             }
@@ -42,6 +58,13 @@ impl Progress {
     pub(crate) fn at(&self, share: f64) {
         if let Some(bar) = &self.bar {
             bar.set_position((share.clamp(0.0, 1.0) * STEPS as f64) as u64);
+        }
+    }
+
+    /// Is so many rows far.
+    pub(crate) fn count(&self, rows: u64) {
+        if let Some(bar) = &self.bar {
+            bar.set_position(rows);
         }
     }
 

@@ -1,5 +1,6 @@
 //! The command line: what can be asked of Hark, and in which words.
 
+mod forest;
 mod running;
 mod stored;
 mod tables;
@@ -11,6 +12,9 @@ use clap::{Parser, Subcommand, ValueEnum};
 use crate::config::{Flags, Listener, Setting};
 use crate::output::Format;
 
+pub(crate) use self::forest::{
+    ForestCommand, ForestExportArgs, ForestFitArgs, ForestImportArgs, ForestScoreArgs, NumbersArgs,
+};
 pub(crate) use running::{
     ConsumeArgs, DashboardArgs, MessageFormat, Promotion, ServeArgs, SimulateArgs, Speed, TrainArgs, UpArgs,
 };
@@ -97,6 +101,9 @@ pub(crate) enum Command {
     Dashboard(DashboardArgs),
     /// Judge a file of readings, row by row, as if they came live
     Backtest(BacktestArgs),
+    /// Fit forests on plain tables and score them, without devices or a configuration
+    #[command(subcommand)]
+    Forest(ForestCommand),
     /// Look at the models and choose which one judges
     #[command(subcommand)]
     Models(ModelsCommand),

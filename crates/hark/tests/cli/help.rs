@@ -2,7 +2,7 @@
 
 use super::Folder;
 
-const COMMANDS: [&[&str]; 28] = [
+const COMMANDS: [&[&str]; 34] = [
     &[],
     &["up"],
     &["simulate"],
@@ -11,6 +11,12 @@ const COMMANDS: [&[&str]; 28] = [
     &["serve"],
     &["dashboard"],
     &["backtest"],
+    &["forest"],
+    &["forest", "fit"],
+    &["forest", "score"],
+    &["forest", "explain"],
+    &["forest", "export"],
+    &["forest", "import"],
     &["models"],
     &["models", "list"],
     &["models", "show"],

@@ -4,6 +4,7 @@
 
 mod data;
 mod errors;
+mod forest;
 mod help;
 mod settings;
 

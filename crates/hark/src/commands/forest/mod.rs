@@ -1,0 +1,20 @@
+//! `hark forest`: isolation forests on plain tables. No device, no signal, no configuration.
+
+mod explain;
+mod files;
+mod fit;
+mod numbers;
+mod score;
+
+use crate::cli::ForestCommand;
+
+/// Fits, scores, explains, exports or imports.
+pub(crate) fn run(command: &ForestCommand) -> anyhow::Result<()> {
+    match command {
+        ForestCommand::Fit(args) => fit::run(args),
+        ForestCommand::Score(args) => score::run(args),
+        ForestCommand::Explain(args) => explain::run(args),
+        ForestCommand::Export(args) => files::export(args),
+        ForestCommand::Import(args) => files::import(args),
+    }
+}
