@@ -69,7 +69,11 @@ pub(crate) fn combine(kind: Kind, evidence: &Evidence, references: &[f64; 3], fa
 pub(crate) fn part(signal: &SignalDrift, references: &[f64; 3], n_present: usize) -> (f64, Course) {
     let length = (n_present.max(1) as f64).sqrt();
     let [spike, smooth, rough] = signal.parts.map(|it| f64::from(it).abs());
-    let ratios = [spike / references[0], smooth / length / references[1], rough / length / references[2]];
+    let ratios = [
+        spike / references[0],
+        smooth / length / references[1],
+        rough / length / references[2],
+    ];
     let ratio = ratios.into_iter().fold(0.0, f64::max);
     let course = match ratios.iter().position(|it| *it >= ratio) {
         Some(1) if signal.parts[1] < 0.0 => Course::Falling,

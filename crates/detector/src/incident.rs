@@ -17,7 +17,10 @@ pub struct IncidentRules {
 
 impl Default for IncidentRules {
     fn default() -> Self {
-        Self { anomalous_of_eight: 3, quiet_seconds: 600.0 }
+        Self {
+            anomalous_of_eight: 3,
+            quiet_seconds: 600.0,
+        }
     }
 }
 
@@ -73,16 +76,31 @@ pub enum Happening {
 
 impl Default for Watch {
     fn default() -> Self {
-        Self::Calm { recent: 0, beginning: None }
+        Self::Calm {
+            recent: 0,
+            beginning: None,
+        }
     }
 }
 
 impl Incident {
     fn with(from: Option<Self>, sign: Sign) -> Self {
         let Sign { at, score, .. } = sign;
-        let Some(it) = from else { return Self { began: at, last: at, peak: (score, at), readings: 1 } };
+        let Some(it) = from else {
+            return Self {
+                began: at,
+                last: at,
+                peak: (score, at),
+                readings: 1,
+            };
+        };
         let peak = if score < it.peak.0 { (score, at) } else { it.peak };
-        Self { last: at, peak, readings: it.readings + 1, ..it }
+        Self {
+            last: at,
+            peak,
+            readings: it.readings + 1,
+            ..it
+        }
     }
 }
 
@@ -105,13 +123,25 @@ fn calm(recent: u8, beginning: Option<Incident>, sign: Sign, rules: &IncidentRul
     let known = beginning.filter(|it| recent >> 1 != 0 && sign.at.seconds_since(it.last) < rules.quiet_seconds);
     let recent = if known.is_some() { recent } else { recent & 1 };
     if !sign.is_anomaly {
-        return (Watch::Calm { recent, beginning: known }, None);
+        return (
+            Watch::Calm {
+                recent,
+                beginning: known,
+            },
+            None,
+        );
     }
     let incident = Incident::with(known, sign);
     if sign.is_alert || recent.count_ones() >= rules.anomalous_of_eight {
         return (Watch::Open(incident), Some(Happening::Opened(incident)));
     }
-    (Watch::Calm { recent, beginning: Some(incident) }, None)
+    (
+        Watch::Calm {
+            recent,
+            beginning: Some(incident),
+        },
+        None,
+    )
 }
 
 #[cfg(test)]
@@ -121,14 +151,22 @@ mod tests {
     use super::*;
 
     fn sign(at: i64, is_anomaly: bool, is_alert: bool) -> Sign {
-        Sign { at: Timestamp::from_secs(at), score: if is_anomaly { -1.0 } else { 1.0 }, is_anomaly, is_alert }
+        Sign {
+            at: Timestamp::from_secs(at),
+            score: if is_anomaly { -1.0 } else { 1.0 },
+            is_anomaly,
+            is_alert,
+        }
     }
 
     /// Readings every ten seconds: `!` anomalous, `A` anomalous with an alert, `.` normal. What happened: `o`pened,
     /// `c`losed.
     #[track_caller]
     fn check(readings: &str, expected: &str) {
-        let rules = IncidentRules { quiet_seconds: 50.0, ..IncidentRules::default() };
+        let rules = IncidentRules {
+            quiet_seconds: 50.0,
+            ..IncidentRules::default()
+        };
         let mut watch = Watch::default();
         let mut happened = String::new();
         for (at, reading) in readings.chars().enumerate() {

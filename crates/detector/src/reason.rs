@@ -131,7 +131,10 @@ mod tests {
         assert_eq!(high.text, "vibration 4.10 mm/s, usually 1.20 to 1.90 mm/s at this hour");
         assert_eq!(high.direction, Direction::Above);
         let still = of(1.5, Course::Still);
-        assert_eq!(still.text, "vibration 1.50 mm/s, usually 1.20 to 1.90 mm/s at this hour; moving less than before");
+        assert_eq!(
+            still.text,
+            "vibration 1.50 mm/s, usually 1.20 to 1.90 mm/s at this hour; moving less than before"
+        );
         assert_eq!(still.direction, Direction::Within);
     }
 }

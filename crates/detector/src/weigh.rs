@@ -65,7 +65,9 @@ impl Model {
         let mut parts = [(f64::NEG_INFINITY, Course::Value); MAX_SIGNALS];
         let mut heaviest = f64::NEG_INFINITY;
         for (at, value) in reading.values.iter().enumerate() {
-            let (Some(value), Some(signal)) = (value, state.heads.signal(at)) else { continue };
+            let (Some(value), Some(signal)) = (value, state.heads.signal(at)) else {
+                continue;
+            };
             parts[at] = self.part(signal, reading, value, combined, ranges.get(at));
             heaviest = heaviest.max(parts[at].0);
         }
@@ -74,7 +76,10 @@ impl Model {
             let signal = state.heads.signal(at)?;
             reading.values.get(at)?;
             let reach = EXPECTED * signal.scale;
-            let own = Span { low: signal.center - reach, high: signal.center + reach };
+            let own = Span {
+                low: signal.center - reach,
+                high: signal.center + reach,
+            };
             let score = parts[at].0;
             Some(Judgement {
                 score: self.line - score.max(-9.0),
@@ -83,8 +88,18 @@ impl Model {
             })
         };
         let signals: Vec<Option<Judgement>> = (0..self.signals.len()).map(judgement).collect();
-        let reasons = if is_anomaly { self.reasons(reading, &signals, &parts) } else { Vec::new() };
-        Verdict { model_version: self.version.clone(), score: self.line - combined.score, is_anomaly, signals, reasons }
+        let reasons = if is_anomaly {
+            self.reasons(reading, &signals, &parts)
+        } else {
+            Vec::new()
+        };
+        Verdict {
+            model_version: self.version.clone(),
+            score: self.line - combined.score,
+            is_anomaly,
+            signals,
+            reasons,
+        }
     }
 
     /// One signal's part in the score, and what is odd about it. `range` is the fleet's for a device without history.
@@ -98,13 +113,15 @@ impl Model {
     ) -> (f64, Course) {
         let references = self.references.banks(&reading.device_id);
         match range {
-            Some(Some(range)) => {
-                ((outside(value, *range) / self.references.fleet[0].max(1.0) + 1e-3).ln(), Course::Value)
-            }
+            Some(Some(range)) => (
+                (outside(value, *range) / self.references.fleet[0].max(1.0) + 1e-3).ln(),
+                Course::Value,
+            ),
             Some(None) => (f64::NEG_INFINITY, Course::Value),
-            None if combined.is_place => {
-                ((signal.standing(value).abs() / references[0] + 1e-3).ln(), Course::Together)
-            }
+            None if combined.is_place => (
+                (signal.standing(value).abs() / references[0] + 1e-3).ln(),
+                Course::Together,
+            ),
             None => part(signal, &references, reading.values.iter().flatten().count()),
         }
     }

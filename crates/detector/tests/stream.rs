@@ -115,12 +115,18 @@ fn the_state_is_small_at_any_number_of_signals() {
 /// is four times what is usual.
 fn delay(keeps: impl Fn(i64) -> bool) -> i64 {
     const STEP: i64 = 39_000;
-    let pace = Pace::new(Tempo { unit: Unit::Seconds(10.0), ..Tempo::default() });
+    let pace = Pace::new(Tempo {
+        unit: Unit::Seconds(10.0),
+        ..Tempo::default()
+    });
     let mut state = DeviceState::new(&Signals::default());
     for at in (0..STEP + 1_000).filter(|it| keeps(*it)) {
         state.learn_until(if at < 20_000 { u64::MAX } else { 1 });
         let step = if at >= STEP { 1.5 } else { 0.0 };
-        let it = state.step(&reading("a", at * 10, &[Some(20.0 + noise(at) + step), Some(1.0 + noise(-at))]), &pace);
+        let it = state.step(
+            &reading("a", at * 10, &[Some(20.0 + noise(at) + step), Some(1.0 + noise(-at))]),
+            &pace,
+        );
         if at >= STEP && it.banks[1] > 4.0 {
             return (at - STEP) * 10;
         }
@@ -132,7 +138,10 @@ fn delay(keeps: impl Fn(i64) -> bool) -> i64 {
 fn thinned_copies_of_a_stream_are_judged_in_the_same_time() {
     let whole = delay(|_| true);
     assert!((10..300).contains(&whole), "{whole}");
-    for (name, thinned) in [("half", delay(|it| it % 2 == 0)), ("at random", delay(|it| noise(it * 7) > 0.0))] {
+    for (name, thinned) in [
+        ("half", delay(|it| it % 2 == 0)),
+        ("at random", delay(|it| noise(it * 7) > 0.0)),
+    ] {
         assert!((whole / 3..=whole * 3).contains(&thinned), "{name} {whole} {thinned}");
     }
 }

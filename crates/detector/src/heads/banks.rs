@@ -106,8 +106,8 @@ impl Bank {
             for row in group.clone() {
                 let deviation = deviations[row] * trust;
                 self.mean[row] += weight * deviation;
-                for column in group.start..=row {
-                    let product = (1.0 - weight) * deviation * deviations[column] * trust;
+                for other in &deviations[group.start..=row] {
+                    let product = (1.0 - weight) * deviation * other * trust;
                     self.covariance[from] += weight * (product - self.covariance[from]);
                     from += 1;
                 }
