@@ -6,7 +6,11 @@
 //! peer score FOREST ROWS OUT                 scores with a forest from a file
 //! ```
 
-#![expect(clippy::print_stdout, reason = "the answer of a command-line tool")]
+#![expect(
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    reason = "the answer of a command-line tool"
+)]
 
 use std::error::Error;
 use std::hint::black_box;

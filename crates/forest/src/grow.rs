@@ -9,11 +9,11 @@ use crate::tree::{Node, PLANE, Plane, Tree};
 pub(crate) fn grow(table: Matrix<'_>, subsample: usize, extension: usize, mut random: Random) -> Tree {
     let rows = random.sample(subsample, table.rows());
     let columns = table.columns();
-    let mut sample = vec![0.0_f32; subsample * columns];
-    for (slot, &row) in rows.iter().enumerate() {
-        for (column, &value) in table.row(row).iter().enumerate() {
-            sample[column * subsample + slot] = narrow(value);
-        }
+    // Column by column the loads are short and many are under way at a time, which hides the way to memory.
+    let values = table.values();
+    let mut sample = Vec::with_capacity(subsample * columns);
+    for column in 0..columns {
+        sample.extend(rows.iter().map(|row| narrow(values[row * columns + column])));
     }
     let mut grower = Grower {
         sample,

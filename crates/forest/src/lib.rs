@@ -21,6 +21,10 @@
 //! The crate does no input or output, reads no clock and keeps no global state: the seed is a parameter, and the same seed gives
 //! the same bytes on any number of threads.
 
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 mod batch;
 mod explain;
 mod fit;

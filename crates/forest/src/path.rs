@@ -34,10 +34,10 @@ pub(crate) fn depth_limit(subsample: u32) -> usize {
     subsample.max(2).next_power_of_two().trailing_zeros() as usize
 }
 
-/// The score for a sum of path lengths: 2^(-E[h] / c(n)), equation 2 of the paper.
+/// The score for a sum of path lengths: `2^(-E[h] / c(n))`, equation 2 of the paper.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Scale {
-    /// What a sum in units is multiplied with to become -E[h] / c(n); zero when a tree saw a single row.
+    /// What a sum in units is multiplied with to become `-E[h] / c(n)`; zero when a tree saw a single row.
     factor: f64,
 }
 

@@ -21,6 +21,7 @@ use crate::config::{BusKind, Config, WarehouseKind};
 use crate::runtime::clock;
 use crate::runtime::consumer::Consumer;
 use crate::runtime::events::Events;
+use crate::runtime::first_model;
 use crate::runtime::fleet::Fleet;
 use crate::runtime::live_model::LiveModel;
 use crate::runtime::registry::Registry;
@@ -91,6 +92,16 @@ impl App {
         if let Some(retention) = self.config.warehouse.retention {
             tasks.spawn(drop_old(self.clone(), retention));
         }
+    }
+
+    /// Trains the first model by itself once enough readings are stored. It is no server, so its end ends nothing.
+    pub(crate) fn train_when_ready(self: &Arc<Self>, tasks: &mut Tasks) {
+        let app = self.clone();
+        tasks.spawn(async move {
+            first_model::train_when_ready(app.clone()).await?;
+            app.stop.cancelled().await;
+            Ok(())
+        });
     }
 }
 

@@ -42,7 +42,9 @@ impl Client {
     /// A client of the Hark at this address, `http://127.0.0.1:8000`.
     pub(crate) fn new(url: &str) -> anyhow::Result<Self> {
         let base = url.trim_end_matches('/').to_owned();
-        let fits = base.parse::<Uri>().is_ok_and(|it| it.scheme_str() == Some("http") && it.host().is_some());
+        let fits = base
+            .parse::<Uri>()
+            .is_ok_and(|it| it.scheme_str() == Some("http") && it.host().is_some());
         if !fits {
             return Err(Fault::new(
                 format!("`{url}` is not the address of a Hark"),
@@ -100,8 +102,11 @@ impl Client {
             .header(CONTENT_TYPE, "application/x-ndjson")
             .body(Full::new(body))?;
         let away = || {
-            Fault::new(format!("the Hark at {} cannot be reached", self.base), "start it with `hark up` or `hark serve`")
-                .exit(Exit::DependencyAway)
+            Fault::new(
+                format!("the Hark at {} cannot be reached", self.base),
+                "start it with `hark up` or `hark serve`",
+            )
+            .exit(Exit::DependencyAway)
         };
         let response = tokio::time::timeout(PATIENCE, self.http.request(request)).await;
         let response = response.with_context(away)?.with_context(away)?;

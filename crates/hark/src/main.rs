@@ -3,6 +3,7 @@
 mod app;
 mod backtest;
 mod cli;
+mod client;
 mod commands;
 mod config;
 mod dashboard;
@@ -39,12 +40,19 @@ fn run(cli: Cli) -> anyhow::Result<Exit> {
     let config = || Ok::<_, anyhow::Error>(Config::load(&flags)?.config);
     match cli.command {
         Command::Up(args) => block_on(commands::up::run(config()?, args))?,
+        Command::Simulate(args) => block_on(commands::simulate::run(config()?, args))?,
         Command::Consume(args) => block_on(commands::consume::run(config()?, args))?,
         Command::Train(args) => block_on(commands::train::run(config()?, args))?,
         Command::Serve(_) => block_on(commands::serve::run(config()?))?,
         Command::Dashboard(_) => block_on(commands::dashboard::run(config()?))?,
         Command::Backtest(args) => return backtest::run(&config()?, &args, format),
-        _ => unreachable!(),
+        Command::Models(command) => commands::models::run(&config()?, &command, format)?,
+        Command::Import(args) => block_on(commands::import::run(config()?, args))?,
+        Command::Export(args) => block_on(commands::export::run(config()?, args))?,
+        Command::DeadLetters(command) => block_on(commands::dead_letters::run(config()?, command, format))?,
+        Command::Config(command) => commands::config::run(&flags, &command, format)?,
+        Command::Doctor => block_on(commands::doctor::run(config()?, format))?,
+        Command::Completions { shell } => commands::completions::run(shell)?,
     }
     Ok(Exit::Ok)
 }

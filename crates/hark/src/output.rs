@@ -93,7 +93,7 @@ impl Sheet {
 
     fn drawn(&self) -> String {
         let mut table = Table::new();
-        table.set_style(presets::NOTHING);
+        table.load_style(presets::NOTHING);
         table.set_header(self.columns.iter().map(|it| it.replace('_', " ")));
         for row in &self.rows {
             table.add_row(row.iter().map(plain));
@@ -209,7 +209,7 @@ mod tests {
     fn rows_are_written_for_people_and_for_programs() {
         check(
             Format::Table,
-            "device id    readings  kind\n=1+1              -12  -\na\\u{1b}[2J         3  x, \"y\"\n",
+            "device id   readings  kind\n=1+1             -12  -\na\\u{1b}[2J         3  x, \"y\"\n",
         );
         check(
             Format::Csv,

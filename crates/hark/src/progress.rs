@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
+use crate::output::say;
+
 const STEPS: u64 = 1_000;
 
 /// The progress of one piece of work, told on stderr.
@@ -27,7 +29,7 @@ impl Progress {
             }
         });
         if bar.is_none() {
-            eprintln!("{what} …");
+            say(format_args!("{what} …"));
         }
         Self {
             what,
@@ -48,6 +50,10 @@ impl Progress {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }
-        eprintln!("{}: done in {:.1} s", self.what, self.begun.elapsed().as_secs_f64());
+        say(format_args!(
+            "{}: done in {:.1} s",
+            self.what,
+            self.begun.elapsed().as_secs_f64()
+        ));
     }
 }

@@ -49,7 +49,7 @@ pub struct DeviceState {
 pub const LEARNING: u64 = 1_000;
 
 /// The memory of one signal: the values of late and the running mean and variance (Welford's recurrence, with a weight
-/// that stops falling at one in [`MEMORY`]).
+/// that stops falling at one in 60,480).
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct SignalHistory {
     recent: [f32; MAX_WINDOW],

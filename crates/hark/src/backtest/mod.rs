@@ -93,21 +93,22 @@ fn train(input: &Input, plan: CheckedPlan) -> anyhow::Result<Model> {
 }
 
 /// One judged row.
-struct Judged {
-    verdict: Verdict,
+pub(crate) struct Judged {
+    pub(crate) verdict: Verdict,
     /// Whether a run of anomalous readings of this device begins here.
     alert: bool,
 }
 
 /// Devices that forget nothing between rows, as in the consumer.
-struct Replay<'a> {
+pub(crate) struct Replay<'a> {
     model: &'a Model,
     devices: HashMap<DeviceId, (DeviceState, bool)>,
     evaluation: Evaluation,
 }
 
 impl<'a> Replay<'a> {
-    fn new(model: &'a Model) -> Self {
+    /// No device was heard yet.
+    pub(crate) fn new(model: &'a Model) -> Self {
         Self {
             model,
             devices: HashMap::new(),
@@ -115,7 +116,8 @@ impl<'a> Replay<'a> {
         }
     }
 
-    fn judge(&mut self, reading: &Reading, counts: bool) -> Judged {
+    /// Judges a reading and takes it in; it `counts` when the verdict is to be measured.
+    pub(crate) fn judge(&mut self, reading: &Reading, counts: bool) -> Judged {
         if !self.devices.contains_key(&reading.device_id) {
             let fresh = (DeviceState::new(&self.model.signals), false);
             self.devices.insert(reading.device_id.clone(), fresh);

@@ -77,10 +77,10 @@ fn speed(text: &str) -> Result<Speed, String> {
 Without --history, --start or --duration it goes on from now, in real time, until it is stopped.
 
 Examples:
-  hark simulate --history 7d --output week.ndjson          a week, labelled, as fast as can be
-  hark simulate --devices 5 | head                         live messages
-  hark simulate --to http://127.0.0.1:8000                 live, to a running Hark
-  hark simulate --start 2025-01-01T00:00:00Z --duration 1d --output-format csv --output day.csv")]
+  hark simulate --history 7d --output week.ndjson     a week, labelled, as fast as can be
+  hark simulate --devices 5 | head                    live messages
+  hark simulate --to http://127.0.0.1:8000            live, to a running Hark
+  hark simulate --start 2025-01-01 --duration 1d --output-format csv --output day.csv")]
 pub(crate) struct SimulateArgs {
     /// How many devices
     #[arg(long, value_name = "N")]

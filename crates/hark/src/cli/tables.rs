@@ -9,13 +9,14 @@ use crate::table::{Place, TableFormat};
 /// `hark backtest`
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "\
-The rows must be in order of time for each device. Which of them train the model is said by one of --split-column,
---train-rows, --train-until and --train-fraction; the rest is judged by it as if it came live.
+The rows must be in order of time for each device. One of --split-column, --train-rows,
+--train-until and --train-fraction says which of them train the model; the rest is judged by it
+as if it came live.
 
 Examples:
-  hark backtest --input pumps.csv --device-column pump --time-column at --train-fraction 0.3 --output verdicts.csv
-  hark backtest --input skab.csv.gz --device-column series --split-column split --truth truth.csv.gz
-  zcat big.csv.gz | hark backtest --input - --input-format csv --train-rows 500 --output - | head")]
+  hark backtest --input pumps.csv --device-column pump --train-fraction 0.3 --output out.csv
+  hark backtest --input t.csv.gz --device-column series --split-column split --truth truth.csv
+  zcat t.csv.gz | hark backtest --input - --input-format csv --train-rows 500 --output -")]
 pub(crate) struct BacktestArgs {
     /// The readings: CSV (plain or gzip), NDJSON or Parquet; - is stdin
     #[arg(long, value_name = "FILE")]
@@ -61,14 +62,15 @@ pub(crate) struct BacktestArgs {
 /// `hark import`
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "\
-Columns are found by the names of the signals and their aliases. Rows that cannot be taken are told with their number
-and the rest is stored; a row that is there already changes nothing, so an import can be repeated.
+Columns are found by the names of the signals and their aliases. Rows that cannot be taken are told
+with their number, the rest is stored, and the exit code is 1. A row that is there already changes
+nothing, so an import can be repeated.
 
 Examples:
   hark import readings.csv
-  hark import pumps.parquet --device-column pump --time-column at --map temperature=t1 --map vibration=rms
+  hark import pumps.parquet --device-column pump --time-column at --map temperature=t1
   hark simulate --history 1d | hark import -
-  hark import readings.csv --to http://127.0.0.1:8000      while another hark holds the data folder")]
+  hark import readings.csv --to http://127.0.0.1:8000     while a hark runs")]
 pub(crate) struct ImportArgs {
     /// CSV (plain or gzip), NDJSON or Parquet; - is stdin
     #[arg(value_name = "FILE")]

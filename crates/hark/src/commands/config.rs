@@ -35,7 +35,9 @@ fn init(output: &Place, force: bool) -> anyhow::Result<()> {
     let written = writer.write_all(SAMPLE.as_bytes()).and_then(|()| writer.flush());
     written.with_context(|| format!("failed to write `{output}`"))?;
     if *output != Place::Standard {
-        say(format_args!("wrote `{output}`; `hark config check` says whether what you change is right"));
+        say(format_args!(
+            "wrote `{output}`; `hark config check` says whether what you change is right"
+        ));
     }
     Ok(())
 }
@@ -45,7 +47,10 @@ fn check(flags: &Flags) -> anyhow::Result<()> {
     let default = Path::new(FILE_NAME);
     let file = flags.file.as_deref().or_else(|| default.is_file().then_some(default));
     let set = origins.iter().filter(|it| it.source != "default").count();
-    for (key, address) in [("api.listen", config.api.listen), ("dashboard.listen", config.dashboard.listen)] {
+    for (key, address) in [
+        ("api.listen", config.api.listen),
+        ("dashboard.listen", config.dashboard.listen),
+    ] {
         if !address.ip().is_loopback() {
             say(format_args!(
                 "warning: `{key}` is {address}, which others can reach; hark will ask for --insecure"
@@ -53,14 +58,23 @@ fn check(flags: &Flags) -> anyhow::Result<()> {
         }
     }
     match file {
-        Some(file) => say(format_args!("`{}` is sound: {set} values set, the rest are defaults", file.display())),
-        None => say(format_args!("there is no {FILE_NAME} here: {set} values set, the rest are defaults")),
+        Some(file) => say(format_args!(
+            "`{}` is sound: {set} values set, the rest are defaults",
+            file.display()
+        )),
+        None => say(format_args!(
+            "there is no {FILE_NAME} here: {set} values set, the rest are defaults"
+        )),
     }
     Ok(())
 }
 
 fn show(loaded: &Loaded, origin: bool, format: Format) -> anyhow::Result<()> {
-    let mut sheet = Sheet::new(if origin { vec!["key", "value", "origin"] } else { vec!["key", "value"] });
+    let mut sheet = Sheet::new(if origin {
+        vec!["key", "value", "origin"]
+    } else {
+        vec!["key", "value"]
+    });
     for it in &loaded.origins {
         let mut row = vec![json!(it.key), json!(it.value)];
         row.extend(origin.then(|| json!(it.source)));

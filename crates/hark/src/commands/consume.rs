@@ -3,25 +3,17 @@
 use std::io::BufRead;
 
 use anyhow::Context;
-use bus::{Message, Outcome, Published};
-use bytes::Bytes;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::{App, Tasks};
 use crate::cli::ConsumeArgs;
+use crate::commands::target::{Tally, Target};
 use crate::config::Config;
-use crate::shutdown;
+use crate::output::say;
+use crate::{shutdown, table};
 
 /// Lines handed to the bus at a time.
 const BATCH: usize = 1_000;
-
-/// What came of the messages.
-#[derive(Default)]
-struct Tally {
-    stored: u64,
-    duplicate: u64,
-    rejected: u64,
-}
 
 /// Consumes until the input ends or the process is told to stop. What was told as stored is on the disk.
 pub(crate) async fn run(config: Config, args: ConsumeArgs) -> anyhow::Result<()> {
@@ -44,19 +36,18 @@ pub(crate) async fn run(config: Config, args: ConsumeArgs) -> anyhow::Result<()>
     shutdown::join(tasks, stop).await
 }
 
-type Line = std::io::Result<Message>;
+type Line = anyhow::Result<Vec<u8>>;
 
 fn read(mut input: Box<dyn BufRead + Send>, sender: &tokio::sync::mpsc::Sender<Line>) {
     loop {
-        let mut line = Vec::new();
-        let message = match input.read_until(b'\n', &mut line) {
-            Ok(0) => return,
-            Ok(_) if line.trim_ascii().is_empty() => continue,
-            Ok(_) => Ok(Message::new(Bytes::copy_from_slice(line.trim_ascii()), "stdin")),
+        let payload = match table::next_line(&mut input) {
+            Ok(None) => return,
+            Ok(Some(line)) if line.trim_ascii().is_empty() => continue,
+            Ok(Some(line)) => Ok(line.trim_ascii().to_vec()),
             Err(cause) => Err(cause),
         };
-        let failed = message.is_err();
-        if sender.blocking_send(message).is_err() || failed {
+        let failed = payload.is_err();
+        if sender.blocking_send(payload).is_err() || failed {
             return;
         }
     }
@@ -64,29 +55,19 @@ fn read(mut input: Box<dyn BufRead + Send>, sender: &tokio::sync::mpsc::Sender<L
 
 /// Publishes whatever lines are there, so that a slow sender is heard at once and a fast one in batches.
 async fn publish(app: &App, mut lines: tokio::sync::mpsc::Receiver<Line>) -> anyhow::Result<()> {
+    let target = Target::Here(app.publisher.clone());
     let mut tally = Tally::default();
     let mut waiting = Vec::with_capacity(BATCH);
     while lines.recv_many(&mut waiting, BATCH).await > 0 {
-        let messages = waiting
+        let payloads = waiting
             .drain(..)
-            .collect::<Result<_, _>>()
+            .collect::<anyhow::Result<_>>()
             .context("failed to read the messages")?;
-        if let Published::Settled(outcomes) = app.publisher.publish(messages).await? {
-            for outcome in outcomes {
-                match outcome {
-                    Outcome::Stored(_) => tally.stored += 1,
-                    Outcome::Duplicate => tally.duplicate += 1,
-                    Outcome::Rejected(_) => tally.rejected += 1,
-                }
-            }
-        }
+        tally.add(target.send(payloads, "stdin").await?);
     }
-    eprintln!(
-        "{} readings stored, {} were there already, {} refused",
-        tally.stored, tally.duplicate, tally.rejected
-    );
+    say(tally);
     if tally.rejected > 0 {
-        eprintln!("hint: see `hark dead-letters list`");
+        say("hint: see `hark dead-letters list`");
     }
     Ok(())
 }

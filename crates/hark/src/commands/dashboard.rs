@@ -4,6 +4,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::commands::serve::bind;
 use crate::config::Config;
+use crate::output::say;
 use crate::{dashboard, http, shutdown};
 
 /// Runs until it is told to stop.
@@ -12,10 +13,10 @@ pub(crate) async fn run(config: Config) -> anyhow::Result<()> {
     shutdown::on_signals(stop.clone())?;
     let listener = bind(config.dashboard.listen).await?;
     let routes = dashboard::router(&config.dashboard.api)?;
-    eprintln!(
+    say(format_args!(
         "Dashboard  http://{}   (over the API at {})",
         listener.local_addr()?,
         config.dashboard.api
-    );
+    ));
     http::serve(listener, routes, stop).await
 }

@@ -42,7 +42,9 @@ fn parse_code(name: &str) -> anyhow::Result<RejectionCode> {
             Some(likely) => format!("did you mean {likely}?"),
             None => format!("the kinds are {}", known.join(", ")),
         };
-        Fault::new(format!("there is no kind of refusal `{name}`"), hint).exit(Exit::Usage).into()
+        Fault::new(format!("there is no kind of refusal `{name}`"), hint)
+            .exit(Exit::Usage)
+            .into()
     })
 }
 
@@ -53,7 +55,11 @@ async fn list(
     format: Format,
 ) -> anyhow::Result<()> {
     let mut sheet = Sheet::new(["id", "received_at", "source", "code", "detail", "payload"]);
-    let query = DeadLetterQuery { code, limit, after: None };
+    let query = DeadLetterQuery {
+        code,
+        limit,
+        after: None,
+    };
     let page = warehouse.dead_letters(query).await?;
     for StoredDeadLetter { id, letter } in &page.items {
         sheet.push(vec![
@@ -82,7 +88,11 @@ fn beginning(payload: &[u8]) -> String {
 }
 
 async fn show(warehouse: &dyn Warehouse, id: u64, format: Format) -> anyhow::Result<()> {
-    let choice = LetterChoice { ids: vec![id], all: false, code: None };
+    let choice = LetterChoice {
+        ids: vec![id],
+        all: false,
+        code: None,
+    };
     let letters = chosen(warehouse, &choice).await?;
     let mut sheet = Sheet::new(["property", "value"]);
     for StoredDeadLetter { id, letter } in &letters {
@@ -115,7 +125,11 @@ async fn chosen(warehouse: &dyn Warehouse, choice: &LetterChoice) -> anyhow::Res
     let mut letters = Vec::new();
     let mut after = None;
     loop {
-        let query = DeadLetterQuery { code, limit: PAGE, after };
+        let query = DeadLetterQuery {
+            code,
+            limit: PAGE,
+            after,
+        };
         let page = warehouse.dead_letters(query).await?;
         let wanted = |it: &StoredDeadLetter| choice.ids.is_empty() || choice.ids.contains(&it.id);
         letters.extend(page.items.into_iter().filter(wanted));
@@ -158,8 +172,15 @@ async fn send_again(app: &App, choice: &LetterChoice) -> anyhow::Result<()> {
     let mut tally = Tally::default();
     for page in letters.chunks(PAGE) {
         let payloads = page.iter().map(|it| it.letter.payload.clone()).collect();
-        tally.add(target.send(payloads, "replay").await.context("failed to send the dead letters again")?);
-        app.warehouse.purge_dead_letters(page.iter().map(|it| it.id).collect()).await?;
+        tally.add(
+            target
+                .send(payloads, "replay")
+                .await
+                .context("failed to send the dead letters again")?,
+        );
+        app.warehouse
+            .purge_dead_letters(page.iter().map(|it| it.id).collect())
+            .await?;
     }
     say(tally);
     Ok(())
@@ -167,7 +188,11 @@ async fn send_again(app: &App, choice: &LetterChoice) -> anyhow::Result<()> {
 
 async fn purge(config: &Config, choice: &LetterChoice, yes: bool) -> anyhow::Result<()> {
     let warehouse = open_warehouse(config)?;
-    let ids: Vec<u64> = chosen(warehouse.as_ref(), choice).await?.iter().map(|it| it.id).collect();
+    let ids: Vec<u64> = chosen(warehouse.as_ref(), choice)
+        .await?
+        .iter()
+        .map(|it| it.id)
+        .collect();
     if !ids.is_empty() && !yes && !agreed(ids.len())? {
         say("nothing was thrown away");
         return Ok(());

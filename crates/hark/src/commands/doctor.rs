@@ -86,7 +86,11 @@ pub(crate) async fn run(config: Config, format: Format) -> anyhow::Result<()> {
         holder
     } else {
         let words = format!("there is no data folder `{}` yet", dir.display());
-        findings.push(Finding::warning("data folder", words, "the first `hark up` or `hark import` makes it"));
+        findings.push(Finding::warning(
+            "data folder",
+            words,
+            "the first `hark up` or `hark import` makes it",
+        ));
         None
     };
     if let Some(holder) = &running {
@@ -99,7 +103,11 @@ pub(crate) async fn run(config: Config, format: Format) -> anyhow::Result<()> {
     match findings.iter().filter(|it| it.state == State::Broken).count() {
         0 => Ok(()),
         1 => Err(Fault::new("a part is broken", "its line above says how to mend it").into()),
-        n => Err(Fault::new(format!("{n} parts are broken"), "their lines above say how to mend them").into()),
+        n => Err(Fault::new(
+            format!("{n} parts are broken"),
+            "their lines above say how to mend them",
+        )
+        .into()),
     }
 }
 
@@ -107,7 +115,13 @@ fn tell(findings: &[Finding], format: Format) -> anyhow::Result<()> {
     if format == Format::Table {
         let mut out = io::stdout().lock();
         for it in findings {
-            write!(out, "{:8} {:12} {}", it.state.as_str(), it.part, it.words.replace('\n', " "))?;
+            write!(
+                out,
+                "{:8} {:12} {}",
+                it.state.as_str(),
+                it.part,
+                it.words.replace('\n', " ")
+            )?;
             match &it.mend {
                 Some(mend) => writeln!(out, "; to mend it: {mend}")?,
                 None => writeln!(out)?,
@@ -117,7 +131,12 @@ fn tell(findings: &[Finding], format: Format) -> anyhow::Result<()> {
     }
     let mut sheet = Sheet::new(["part", "state", "finding", "mend"]);
     for it in findings {
-        sheet.push(vec![json!(it.part), json!(it.state.as_str()), json!(it.words), json!(it.mend)]);
+        sheet.push(vec![
+            json!(it.part),
+            json!(it.state.as_str()),
+            json!(it.words),
+            json!(it.mend),
+        ]);
     }
     sheet.print(format)
 }
@@ -147,13 +166,19 @@ fn disk(dir: &Path) -> Finding {
 /// Who holds the data folder, if anybody does.
 fn holder(dir: &Path) -> Option<String> {
     let error = DataDirLock::acquire(dir).err()?.to_string();
-    error.contains("is in use by").then(|| error.lines().next().unwrap_or_default().to_owned())
+    error
+        .contains("is in use by")
+        .then(|| error.lines().next().unwrap_or_default().to_owned())
 }
 
 async fn warehouse(config: &Config) -> Finding {
     let none_yet = !config.data.dir.join("hark.db").exists();
     if none_yet {
-        return Finding::warning("warehouse", "nothing is stored yet", "`hark up` or `hark import` begins it");
+        return Finding::warning(
+            "warehouse",
+            "nothing is stored yet",
+            "`hark up` or `hark import` begins it",
+        );
     }
     let checked = match open_warehouse_to_read(config) {
         Ok(warehouse) => warehouse.check().await.map_err(anyhow::Error::from),
@@ -174,7 +199,11 @@ fn model(config: &Config) -> Finding {
     let live = match registry.live() {
         Ok(Some(live)) => live,
         Ok(None) => {
-            return Finding::warning("model", "no model is in force, nothing is judged", "`hark train` makes one");
+            return Finding::warning(
+                "model",
+                "no model is in force, nothing is judged",
+                "`hark train` makes one",
+            );
         }
         Err(error) => return Finding::broken("model", format!("{error:#}"), "`hark models promote` with a version"),
     };
@@ -221,7 +250,11 @@ async fn time(config: &Config) -> Finding {
         Ok(warehouse) => warehouse.devices().await.unwrap_or_default(),
         Err(_) => Vec::new(),
     };
-    let newest = devices.iter().filter_map(|it| it.last.as_ref()).map(|it| it.reading.timestamp).max();
+    let newest = devices
+        .iter()
+        .filter_map(|it| it.last.as_ref())
+        .map(|it| it.reading.timestamp)
+        .max();
     match newest {
         Some(newest) if newest > now.after(config.detector.max_future_skew) => Finding::warning(
             "clock",

@@ -36,12 +36,16 @@ pub(crate) async fn run(config: Config, args: ExportArgs) -> anyhow::Result<()> 
     while let Some(block) = scan.next().await? {
         for judged in &block {
             if device.as_ref().is_none_or(|it| *it == judged.reading.device_id) {
-                writer.judged(judged).with_context(|| format!("failed to write `{}`", args.output))?;
+                writer
+                    .judged(judged)
+                    .with_context(|| format!("failed to write `{}`", args.output))?;
                 rows += 1;
             }
         }
     }
-    writer.finish().with_context(|| format!("failed to write `{}`", args.output))?;
+    writer
+        .finish()
+        .with_context(|| format!("failed to write `{}`", args.output))?;
     say(format_args!("{rows} readings written"));
     Ok(())
 }

@@ -70,7 +70,12 @@ async fn send(mut readings: Readings, signals: &Signals, target: &Target) -> any
         if batch.is_empty() {
             break;
         }
-        tally.add(target.send(batch, "import").await.context("failed to store the readings")?);
+        tally.add(
+            target
+                .send(batch, "import")
+                .await
+                .context("failed to store the readings")?,
+        );
     }
     tally.rejected += refused;
     say(tally);

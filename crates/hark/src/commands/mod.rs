@@ -1,7 +1,16 @@
 //! One module a command.
 
+pub(crate) mod completions;
+pub(crate) mod config;
 pub(crate) mod consume;
 pub(crate) mod dashboard;
+pub(crate) mod dead_letters;
+pub(crate) mod doctor;
+pub(crate) mod export;
+pub(crate) mod import;
+pub(crate) mod models;
 pub(crate) mod serve;
+pub(crate) mod simulate;
+pub(crate) mod target;
 pub(crate) mod train;
 pub(crate) mod up;

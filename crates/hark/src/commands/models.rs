@@ -27,7 +27,10 @@ pub(crate) fn run(config: &Config, command: &ModelsCommand, format: Format) -> a
             Ok(())
         }
         ModelsCommand::Export { version, output } => export(&registry, version, output),
-        ModelsCommand::Import { input, promote: at_once } => {
+        ModelsCommand::Import {
+            input,
+            promote: at_once,
+        } => {
             let version = registry.import(input)?;
             say(format_args!("`{}` is {version}", input.display()));
             if *at_once { promote(&registry, &version) } else { Ok(()) }
@@ -37,7 +40,16 @@ pub(crate) fn run(config: &Config, command: &ModelsCommand, format: Format) -> a
 
 fn list(registry: &Registry, format: Format) -> anyhow::Result<()> {
     let mut sheet = Sheet::new([
-        "version", "live", "created_at", "readings", "devices", "precision", "recall", "f1", "roc_auc", "flag_rate",
+        "version",
+        "live",
+        "created_at",
+        "readings",
+        "devices",
+        "precision",
+        "recall",
+        "f1",
+        "roc_auc",
+        "flag_rate",
         "problem",
     ]);
     let entries = registry.list()?;
@@ -97,7 +109,9 @@ fn describe(model: &Model, add: &mut impl FnMut(String, Value)) {
     let it = &model.provenance;
     let policy = match it.policy {
         ThresholdPolicy::Contamination => "contamination".to_owned(),
-        ThresholdPolicy::Budget { false_alarms_per_device_week } => {
+        ThresholdPolicy::Budget {
+            false_alarms_per_device_week,
+        } => {
             format!("budget of {false_alarms_per_device_week} false alarms a device and week")
         }
     };

@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::app::{App, Tasks};
 use crate::config::Config;
+use crate::output::say;
 use crate::{http, shutdown};
 
 /// Runs until it is told to stop.
@@ -19,10 +20,11 @@ pub(crate) async fn run(config: Config) -> anyhow::Result<()> {
     let (app, subscriber) = App::open(config, stop.clone()).await?;
     let mut tasks = Tasks::new();
     app.start(subscriber, &mut tasks);
+    app.train_when_ready(&mut tasks);
     let routes = http::router(app.clone());
     let until = stop.clone();
     tasks.spawn(async move { http::serve(listener, routes, until).await.context("the API failed") });
-    eprintln!("API  http://{at}   (described at /docs)");
+    say(format_args!("API  http://{at}   (described at /docs)"));
     shutdown::join(tasks, stop).await
 }
 

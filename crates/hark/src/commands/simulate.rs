@@ -48,7 +48,9 @@ pub(crate) async fn run(config: Config, args: SimulateArgs) -> anyhow::Result<()
         if !due.is_empty() {
             sink.take(due).await?;
         }
-        let Some(next) = fleet.peek().map(|it| it.timestamp) else { break };
+        let Some(next) = fleet.peek().map(|it| it.timestamp) else {
+            break;
+        };
         if stop.is_cancelled() {
             break;
         }

@@ -5,6 +5,7 @@ use domain::{TimeRange, Timestamp};
 use crate::app::{open_registry, open_warehouse_to_read};
 use crate::cli::TrainArgs;
 use crate::config::Config;
+use crate::output::say;
 use crate::progress::Progress;
 use crate::runtime::training::{self, Order, Trained};
 
@@ -23,7 +24,7 @@ pub(crate) async fn run(config: Config, args: TrainArgs) -> anyhow::Result<()> {
     let progress = Progress::new("training");
     let trained = training::train(warehouse.as_ref(), &registry, &order, &|_, share| progress.at(share)).await?;
     progress.done();
-    eprintln!("{}", sentence(&trained));
+    say(format_args!("{}", sentence(&trained)));
     Ok(())
 }
 

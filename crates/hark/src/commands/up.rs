@@ -15,6 +15,7 @@ use crate::app::{App, Tasks};
 use crate::cli::{Promotion, UpArgs};
 use crate::commands::serve::bind;
 use crate::config::Config;
+use crate::output::say;
 use crate::progress::Progress;
 use crate::runtime::clock;
 use crate::runtime::training::{self, Order};
@@ -41,14 +42,17 @@ pub(crate) async fn run(config: Config, args: UpArgs) -> anyhow::Result<()> {
     let mut tasks = Tasks::new();
     app.start(subscriber, &mut tasks);
     serve(&app, api, page, &mut tasks)?;
-    eprintln!(
+    say(format_args!(
         "hark {} keeps its data in `{}`",
         env!("CARGO_PKG_VERSION"),
         app.config.data.dir.display()
-    );
+    ));
+    let empty = app.warehouse.devices().await?.is_empty();
+    if args.no_simulator || !empty {
+        app.train_when_ready(&mut tasks);
+    }
     if !args.no_simulator {
-        let (app, stop) = (app.clone(), stop.clone());
-        let (history, empty) = (args.history, app.warehouse.devices().await?.is_empty());
+        let (app, stop, history) = (app.clone(), stop.clone(), args.history);
         tasks.spawn(async move {
             tokio::select! {
                 () = stop.cancelled() => Ok(()),
@@ -67,7 +71,9 @@ fn serve(app: &Arc<App>, api: TcpListener, page: TcpListener, tasks: &mut Tasks)
     let routes = dashboard::router(&format!("http://{api_at}"))?;
     let stop = app.stop.clone();
     tasks.spawn(async move { http::serve(page, routes, stop).await.context("the dashboard failed") });
-    eprintln!("API        http://{api_at}   (described at /docs)\nDashboard  http://{page_at}");
+    say(format_args!(
+        "API        http://{api_at}   (described at /docs)\nDashboard  http://{page_at}"
+    ));
     Ok(())
 }
 
@@ -83,10 +89,10 @@ async fn simulate(app: Arc<App>, history: Duration, empty: bool, begun: Instant)
         make_history(&app, params.clone(), learned, now, "simulated past to judge").await?;
     }
     let seconds = begun.elapsed().as_secs_f64();
-    eprintln!(
+    say(format_args!(
         "live after {seconds:.1} s: {} simulated devices; Ctrl-C stops",
         app.config.simulator.devices
-    );
+    ));
     go_live(&app, params).await
 }
 
@@ -161,13 +167,13 @@ async fn train(app: &App) -> anyhow::Result<()> {
         Ok(trained) => {
             progress.done();
             app.live_model.refresh();
-            eprintln!("{}", crate::commands::train::sentence(&trained));
+            say(format_args!("{}", crate::commands::train::sentence(&trained)));
             Ok(())
         }
         // Too little history, as with `--history 1m`, is no reason to stay down.
         Err(cause) if cause.downcast_ref::<detector::TrainError>().is_some() => {
             progress.done();
-            eprintln!("no model yet: {cause:#}");
+            say(format_args!("no model yet: {cause:#}"));
             Ok(())
         }
         Err(cause) => Err(cause),

@@ -12,12 +12,10 @@ mod raw;
 mod values;
 
 pub(crate) use env::Environment;
-pub(crate) use error::{ConfigError, Problem, nearest};
+pub(crate) use error::{ConfigError, nearest};
 pub(crate) use layers::{FILE_NAME, Flags, Listener, Origin, SAMPLE, Setting};
 pub(crate) use quantity::parse_span;
-pub(crate) use values::{
-    Api, Bus, BusKind, Config, Dashboard, Data, Detector, Simulator, Train, Warehouse, WarehouseKind,
-};
+pub(crate) use values::{BusKind, Config, WarehouseKind};
 
 /// A checked configuration, and where each of its values came from.
 #[derive(Debug, Clone)]

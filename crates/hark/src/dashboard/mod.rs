@@ -19,8 +19,18 @@ use crate::http::guard;
 pub(crate) fn router(api: &str) -> anyhow::Result<Router> {
     let forward = Proxy::new(api)?.into_route();
     let mut routes = Router::new();
-    let paths = ["/api/{*rest}", "/detect", "/detect/{*rest}", "/docs", "/docs/", "/docs/{*rest}"];
-    for path in paths.into_iter().chain(["/openapi.json", "/health", "/livez", "/readyz"]) {
+    let paths = [
+        "/api/{*rest}",
+        "/detect",
+        "/detect/{*rest}",
+        "/docs",
+        "/docs/",
+        "/docs/{*rest}",
+    ];
+    for path in paths
+        .into_iter()
+        .chain(["/openapi.json", "/health", "/livez", "/readyz"])
+    {
         routes = routes.route(path, forward.clone());
     }
     let routes = routes.fallback(page::page).layer(CompressionLayer::new());

@@ -20,7 +20,11 @@ const POLICY: HeaderValue = HeaderValue::from_static(
 /// Serves a file of the page.
 pub(super) async fn page(request: Request) -> Response {
     if ![Method::GET, Method::HEAD].contains(request.method()) {
-        let error = ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "the page is only read");
+        let error = ApiError::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "method_not_allowed",
+            "the page is only read",
+        );
         return ([(header::ALLOW, "GET,HEAD")], error).into_response();
     }
     let name = match request.uri().path().trim_start_matches('/') {
@@ -28,12 +32,22 @@ pub(super) async fn page(request: Request) -> Response {
         name => name,
     };
     let (Some(kind), Some(file)) = (kind(name), Files::get(name)) else {
-        return ApiError::not_found("there is no such page").hint("the dashboard is at /").into_response();
+        return ApiError::not_found("there is no such page")
+            .hint("the dashboard is at /")
+            .into_response();
     };
     let tag = tag(&file.metadata.sha256_hash());
-    let known = request.headers().get_all(header::IF_NONE_MATCH).iter().any(|it| names(it, &tag));
+    let known = request
+        .headers()
+        .get_all(header::IF_NONE_MATCH)
+        .iter()
+        .any(|it| names(it, &tag));
     // The names carry no hash, so a browser asks each time whether a file is still the same; mostly it is.
-    let headers = [(header::CACHE_CONTROL, "no-cache"), (header::CONTENT_TYPE, kind), (header::ETAG, tag.as_str())];
+    let headers = [
+        (header::CACHE_CONTROL, "no-cache"),
+        (header::CONTENT_TYPE, kind),
+        (header::ETAG, tag.as_str()),
+    ];
     let policy = [(header::CONTENT_SECURITY_POLICY, POLICY)];
     if known {
         return (StatusCode::NOT_MODIFIED, headers, policy).into_response();

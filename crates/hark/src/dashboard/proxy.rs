@@ -45,11 +45,16 @@ pub(super) struct Proxy {
 
 impl Proxy {
     pub(super) fn new(api: &str) -> anyhow::Result<Self> {
-        let parsed: Uri = api.parse().with_context(|| format!("`{api}` is no address of an API"))?;
+        let parsed: Uri = api
+            .parse()
+            .with_context(|| format!("`{api}` is no address of an API"))?;
         let parts = parsed.into_parts();
         let bare = parts.path_and_query.is_none_or(|it| it.as_str() == "/");
         let plain = parts.scheme == Some(uri::Scheme::HTTP);
-        ensure!(plain && bare, "`{api}` is no address of an API\nhint: it looks like http://127.0.0.1:8000");
+        ensure!(
+            plain && bare,
+            "`{api}` is no address of an API\nhint: it looks like http://127.0.0.1:8000"
+        );
         let api = parts.authority.with_context(|| format!("`{api}` names no host"))?;
         let mut connector = HttpConnector::new();
         connector.set_connect_timeout(Some(CONNECT_PATIENCE));
@@ -63,11 +68,17 @@ impl Proxy {
     }
 
     pub(super) fn into_route(self) -> MethodRouter {
-        any(move |request: Request| async move { self.forward(request).await.unwrap_or_else(IntoResponse::into_response) })
+        any(
+            move |request: Request| async move { self.forward(request).await.unwrap_or_else(IntoResponse::into_response) },
+        )
     }
 
     async fn forward(&self, request: Request) -> Result<Response, ApiError> {
-        let stop = request.extensions().get::<CancellationToken>().cloned().unwrap_or_default();
+        let stop = request
+            .extensions()
+            .get::<CancellationToken>()
+            .cloned()
+            .unwrap_or_default();
         let (mut parts, body) = request.into_parts();
         let target = Uri::builder().scheme("http").authority(self.api.clone());
         let target = target.path_and_query(parts.uri.path_and_query().map_or("/", uri::PathAndQuery::as_str));
@@ -91,8 +102,18 @@ impl Proxy {
         })?;
         let (mut parts, body) = response.into_parts();
         strip(&mut parts.headers);
-        let endless = parts.headers.get(header::CONTENT_TYPE).is_some_and(|it| it == "text/event-stream");
-        let body = if endless { Body::new(UntilStop { body, stop: Box::pin(stop.cancelled_owned()) }) } else { Body::new(body) };
+        let endless = parts
+            .headers
+            .get(header::CONTENT_TYPE)
+            .is_some_and(|it| it == "text/event-stream");
+        let body = if endless {
+            Body::new(UntilStop {
+                body,
+                stop: Box::pin(stop.cancelled_owned()),
+            })
+        } else {
+            Body::new(body)
+        };
         Ok(Response::from_parts(parts, body))
     }
 }

@@ -65,12 +65,20 @@ where
 
     async fn from_request(request: Request, state: &S) -> ApiResult<Self> {
         let api = &Arc::<App>::from_ref(state).config.api;
-        let limits = Limits { one: api.max_request_bytes, batch: api.max_batch_bytes.max(api.max_request_bytes) };
+        let limits = Limits {
+            one: api.max_request_bytes,
+            batch: api.max_batch_bytes.max(api.max_request_bytes),
+        };
         let form = form(request.headers())?;
         let reading = collect(request, form, limits);
-        let bytes = tokio::time::timeout(PATIENCE, reading).await.map_err(|_| too_slow())??;
+        let bytes = tokio::time::timeout(PATIENCE, reading)
+            .await
+            .map_err(|_| too_slow())??;
         if bytes.trim_ascii().is_empty() {
-            return Err(ApiError::from(Rejection::whole(RejectionCode::MalformedJson, "the body is empty")));
+            return Err(ApiError::from(Rejection::whole(
+                RejectionCode::MalformedJson,
+                "the body is empty",
+            )));
         }
         Ok(Self { form, bytes })
     }
@@ -88,12 +96,19 @@ fn form(headers: &HeaderMap) -> ApiResult<Form> {
         && encoding.as_bytes() != b"identity"
     {
         let detail = format!("content-encoding {encoding:?} is not taken").replace('"', "`");
-        return Err(refused(detail).field("content-encoding").hint("send the body as it is, without compression"));
+        return Err(refused(detail)
+            .field("content-encoding")
+            .hint("send the body as it is, without compression"));
     }
-    let Some(claimed) = headers.get(header::CONTENT_TYPE) else { return Ok(Form::Json) };
+    let Some(claimed) = headers.get(header::CONTENT_TYPE) else {
+        return Ok(Form::Json);
+    };
     let claimed = claimed.to_str().unwrap_or_default().to_ascii_lowercase();
     let (kind, parameters) = claimed.split_once(';').unwrap_or((&claimed, ""));
-    let utf8 = parameters.split(';').filter_map(|it| it.trim().strip_prefix("charset=")).all(|it| it.trim_matches('"') == "utf-8");
+    let utf8 = parameters
+        .split(';')
+        .filter_map(|it| it.trim().strip_prefix("charset="))
+        .all(|it| it.trim_matches('"') == "utf-8");
     match kind.trim() {
         "application/json" if utf8 => Ok(Form::Json),
         "application/x-ndjson" | "application/ndjson" | "application/jsonl" if utf8 => Ok(Form::Ndjson),
@@ -106,7 +121,10 @@ fn form(headers: &HeaderMap) -> ApiResult<Form> {
 }
 
 async fn collect(request: Request, form: Form, limits: Limits) -> ApiResult<Bytes> {
-    let promised = request.headers().get(header::CONTENT_LENGTH).and_then(|it| it.to_str().ok()?.parse::<u64>().ok());
+    let promised = request
+        .headers()
+        .get(header::CONTENT_LENGTH)
+        .and_then(|it| it.to_str().ok()?.parse::<u64>().ok());
     if promised.is_some_and(|it| it > limits.batch as u64) {
         return Err(too_large(limits.batch));
     }
@@ -115,8 +133,13 @@ async fn collect(request: Request, form: Form, limits: Limits) -> ApiResult<Byte
     let mut more = BytesMut::new();
     let mut limit = (form == Form::Ndjson).then_some(limits.batch);
     while let Some(frame) = body.frame().await {
-        let broken = |cause| ApiError::new(StatusCode::BAD_REQUEST, "broken_body", "the body ended early").caused_by(anyhow::Error::new(cause));
-        let Ok(chunk) = frame.map_err(broken)?.into_data() else { continue };
+        let broken = |cause| {
+            ApiError::new(StatusCode::BAD_REQUEST, "broken_body", "the body ended early")
+                .caused_by(anyhow::Error::new(cause))
+        };
+        let Ok(chunk) = frame.map_err(broken)?.into_data() else {
+            continue;
+        };
         limit = limit.or_else(|| match chunk.trim_ascii_start().first() {
             Some(b'[') => Some(limits.batch),
             Some(_) => Some(limits.one),
@@ -147,17 +170,27 @@ impl Posted {
     pub(crate) fn content(&self) -> ApiResult<Content> {
         let content = match self.form {
             Form::Ndjson => {
-                let lines = self.bytes.split(|it| *it == b'\n').map(<[u8]>::trim_ascii).filter(|it| !it.is_empty());
+                let lines = self
+                    .bytes
+                    .split(|it| *it == b'\n')
+                    .map(<[u8]>::trim_ascii)
+                    .filter(|it| !it.is_empty());
                 Content::Many(lines.take(MAX_ITEMS + 1).map(|it| self.bytes.slice_ref(it)).collect())
             }
             Form::Json if self.bytes.trim_ascii_start().first() == Some(&b'[') => {
                 match serde_json::from_slice::<Elements<'_>>(&self.bytes) {
-                    Ok(Elements(items)) => {
-                        Content::Many(items.iter().map(|it| self.bytes.slice_ref(it.get().as_bytes())).collect())
-                    }
+                    Ok(Elements(items)) => Content::Many(
+                        items
+                            .iter()
+                            .map(|it| self.bytes.slice_ref(it.get().as_bytes()))
+                            .collect(),
+                    ),
                     Err(cause) => {
                         let detail = format!("not a JSON list: {cause}");
-                        Content::Broken(self.bytes.clone(), Rejection::whole(RejectionCode::MalformedJson, detail))
+                        Content::Broken(
+                            self.bytes.clone(),
+                            Rejection::whole(RejectionCode::MalformedJson, detail),
+                        )
                     }
                 }
             }
@@ -166,7 +199,8 @@ impl Posted {
         match &content {
             Content::Many(items) if items.len() > MAX_ITEMS => {
                 let detail = format!("more than {MAX_ITEMS} readings in one request");
-                Err(ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "too_many", detail).hint("send them in several requests"))
+                Err(ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "too_many", detail)
+                    .hint("send them in several requests"))
             }
             _ => Ok(content),
         }

@@ -24,7 +24,10 @@ struct Answer<K, V> {
 impl<K: PartialEq, V> Cached<K, V> {
     /// Answers that stay for at least this long.
     pub(crate) fn new(lifetime: Duration) -> Self {
-        Self { lifetime, answers: Mutex::new(Vec::new()) }
+        Self {
+            lifetime,
+            answers: Mutex::new(Vec::new()),
+        }
     }
 
     /// The answer that is known, or the one that `compute` finds. It is not polled when an answer is known.
@@ -38,7 +41,11 @@ impl<K: PartialEq, V> Cached<K, V> {
         let value = Arc::new(compute.await?);
         let end = Instant::now();
         let until = end + self.lifetime.max((end - begin) * TIMES_ITS_COST);
-        answers.push(Answer { key, until, value: Arc::clone(&value) });
+        answers.push(Answer {
+            key,
+            until,
+            value: Arc::clone(&value),
+        });
         Ok(value)
     }
 }

@@ -65,7 +65,10 @@ impl Census {
     /// Counts now.
     pub(super) async fn take(app: &App) -> Result<Self, WarehouseError> {
         let now = clock::now();
-        let day = TimeRange { start: now.before(DAY), end: now.after(app.config.detector.max_future_skew) };
+        let day = TimeRange {
+            start: now.before(DAY),
+            end: now.after(app.config.detector.max_future_skew),
+        };
         let newest = ReadingQuery {
             device_id: None,
             range: day,
@@ -74,8 +77,11 @@ impl Census {
             limit: RECENT,
             after: None,
         };
-        let (devices, activity, recent) =
-            tokio::try_join!(app.warehouse.devices(), app.warehouse.activity(day), app.warehouse.readings(newest))?;
+        let (devices, activity, recent) = tokio::try_join!(
+            app.warehouse.devices(),
+            app.warehouse.activity(day),
+            app.warehouse.readings(newest)
+        )?;
         Ok(Self::of(now, devices, &activity, &recent.items))
     }
 
@@ -93,7 +99,12 @@ impl Census {
             let (readings, anomalies) = activity.map_or((0, 0), |it| (it.readings, it.anomalies));
             let last = last.get(&device.device_id).map_or(&[][..], Vec::as_slice);
             let state = state(now, &device, last, readings);
-            Counted { device, state, readings, anomalies }
+            Counted {
+                device,
+                state,
+                readings,
+                anomalies,
+            }
         };
         Self(devices.into_iter().map(count).collect())
     }
@@ -104,14 +115,22 @@ fn state(now: Timestamp, device: &Device, last: &[&Judged], daily: u64) -> State
     let quiet_for = now.seconds_since(device.last_received_at);
     let interval = usual_interval(last).unwrap_or_else(|| DAY.as_secs_f64() / daily as f64);
     // Without a reading in a day the interval is infinite, and so would be the patience.
-    let patience = if interval.is_finite() { (MISSED * interval).max(SHORTEST_SILENCE) } else { SHORTEST_SILENCE };
+    let patience = if interval.is_finite() {
+        (MISSED * interval).max(SHORTEST_SILENCE)
+    } else {
+        SHORTEST_SILENCE
+    };
     if quiet_for > patience {
         return State::Silent;
     }
     let anomalous = |it: &Judged| it.verdict.as_ref().is_some_and(|it| it.is_anomaly);
     let just_now = |it: &Judged| anomalous(it) && now.seconds_since(it.received_at) <= ODD_FOR;
     let often = last.iter().filter(|it| anomalous(it)).count() >= ODD_FROM;
-    if often || device.last.as_ref().is_some_and(just_now) { State::Odd } else { State::Fine }
+    if often || device.last.as_ref().is_some_and(just_now) {
+        State::Odd
+    } else {
+        State::Fine
+    }
 }
 
 /// The median gap, in seconds.
@@ -119,7 +138,11 @@ fn usual_interval(last: &[&Judged]) -> Option<f64> {
     let gap = |pair: &[&Judged]| pair[0].reading.timestamp.seconds_since(pair[1].reading.timestamp);
     let mut gaps: Vec<f64> = last.windows(2).map(gap).collect();
     gaps.sort_unstable_by(f64::total_cmp);
-    if gaps.len() < 2 { None } else { gaps.get(gaps.len() / 2).copied() }
+    if gaps.len() < 2 {
+        None
+    } else {
+        gaps.get(gaps.len() / 2).copied()
+    }
 }
 
 #[cfg(test)]
@@ -132,7 +155,13 @@ mod tests {
 
     fn judged(seconds_ago: i64, is_anomaly: bool) -> Judged {
         let at = Timestamp::from_secs(NOW - seconds_ago);
-        let verdict = Verdict { model_version: "m-0001".into(), score: 0.1, is_anomaly, signals: vec![], reasons: vec![] };
+        let verdict = Verdict {
+            model_version: "m-0001".into(),
+            score: 0.1,
+            is_anomaly,
+            signals: vec![],
+            reasons: vec![],
+        };
         let reading = Reading {
             device_id: DeviceId::new("a").unwrap(),
             timestamp: at,
@@ -141,7 +170,13 @@ mod tests {
             device_type: None,
             truth: None,
         };
-        Judged { reading, received_at: at, verdict: Some(verdict), late: false, clock_suspect: false }
+        Judged {
+            reading,
+            received_at: at,
+            verdict: Some(verdict),
+            late: false,
+            clock_suspect: false,
+        }
     }
 
     #[track_caller]
@@ -181,7 +216,8 @@ mod tests {
 
     #[test]
     fn three_of_five_or_the_very_last_make_a_device_odd() {
-        let of = |flags: [bool; 5]| -> Vec<(i64, bool)> { (0..5).map(|it| (it * 200 + 10, flags[it as usize])).collect() };
+        let of =
+            |flags: [bool; 5]| -> Vec<(i64, bool)> { (0..5).map(|it| (it * 200 + 10, flags[it as usize])).collect() };
         check(&of([false, true, true, true, false]), 100, 10, State::Odd);
         check(&of([false, true, true, false, false]), 100, 10, State::Fine);
         check(&of([true, false, false, false, false]), 100, 10, State::Odd);

@@ -7,8 +7,8 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use detector::{DeviceState, Model};
-use domain::{Reading, Rejection, RejectionCode, Timestamp, Values, Verdict, wire};
 use domain::{Measurement, Signal};
+use domain::{Reading, Rejection, RejectionCode, Timestamp, Values, Verdict, wire};
 
 use super::Shared;
 use super::body::{Content, Form, Posted};
@@ -63,18 +63,29 @@ pub(super) async fn detect_batch(State(shared): State<Shared>, posted: Posted) -
     let items = match posted.content()? {
         Content::Many(items) => items,
         Content::One(_) => {
-            let error = Rejection::whole(RejectionCode::WrongType, "the body must be a list of readings, or NDJSON");
+            let error = Rejection::whole(
+                RejectionCode::WrongType,
+                "the body must be a list of readings, or NDJSON",
+            );
             return Err(ApiError::from(error).hint("POST /detect takes a single reading"));
         }
         Content::Broken(_, rejection) => return Err(rejection.into()),
     };
     let judge = Judge::new(&shared).await?;
     let work = || judge.all(&items, posted.form);
-    let (body, errors) = if items.len() < MANY { work()? } else { tokio::task::block_in_place(work)? };
+    let (body, errors) = if items.len() < MANY {
+        work()?
+    } else {
+        tokio::task::block_in_place(work)?
+    };
     if !items.is_empty() && errors.len() == items.len() {
         return Err(ApiError::none_taken(errors));
     }
-    let status = if errors.is_empty() { StatusCode::OK } else { StatusCode::MULTI_STATUS };
+    let status = if errors.is_empty() {
+        StatusCode::OK
+    } else {
+        StatusCode::MULTI_STATUS
+    };
     Ok(match posted.form {
         Form::Json => json(status, body),
         Form::Ndjson => (status, [(header::CONTENT_TYPE, "application/x-ndjson")], body).into_response(),
@@ -104,8 +115,13 @@ pub(super) async fn detect_signal(
     let bytes = single(&posted)?;
     let judge = Judge::new(&shared).await?;
     let (reading, value) = judge.only(&bytes, at)?;
-    let verdict = shared.app.fleet.read(&reading.device_id, |state| judge.model.judge(state, &reading));
-    let Some(judgement) = verdict.signals[at] else { return Err(judge.unknown_signal(&signals[at])) };
+    let verdict = shared
+        .app
+        .fleet
+        .read(&reading.device_id, |state| judge.model.judge(state, &reading));
+    let Some(judgement) = verdict.signals[at] else {
+        return Err(judge.unknown_signal(&signals[at]));
+    };
     let answer = SignalDetection {
         name: &signals[at].name,
         reading: &reading,
@@ -114,7 +130,10 @@ pub(super) async fn detect_signal(
         model_version: &verdict.model_version,
         reasons: &verdict.reasons,
     };
-    Ok(json(StatusCode::OK, serde_json::to_vec(&answer).map_err(ApiError::internal)?))
+    Ok(json(
+        StatusCode::OK,
+        serde_json::to_vec(&answer).map_err(ApiError::internal)?,
+    ))
 }
 
 fn json(status: StatusCode, body: Vec<u8>) -> Response {
@@ -151,7 +170,11 @@ struct Asked {
 impl<'a> Judge<'a> {
     async fn new(shared: &'a Shared) -> ApiResult<Self> {
         match shared.app.live_model.get() {
-            Some(model) => Ok(Self { shared, model, now: clock::now() }),
+            Some(model) => Ok(Self {
+                shared,
+                model,
+                now: clock::now(),
+            }),
             None => Err(no_model(shared).await?),
         }
     }
@@ -165,7 +188,12 @@ impl<'a> Judge<'a> {
         let (verdict, history) = self.shared.app.fleet.read(&reading.device_id, |state| {
             (self.model.judge(state, &reading), state.map(DeviceState::readings))
         });
-        Ok(Asked { reading, verdict, device_known: history.is_some(), history: history.unwrap_or(0) })
+        Ok(Asked {
+            reading,
+            verdict,
+            device_known: history.is_some(),
+            history: history.unwrap_or(0),
+        })
     }
 
     /// The reading with nothing but this signal, which it must have.
@@ -176,10 +204,18 @@ impl<'a> Judge<'a> {
             _ => it,
         })?;
         let reading = reading.reading;
-        let Some(value) = reading.values.get(at) else { return Err(missing(&signals[at])) };
+        let Some(value) = reading.values.get(at) else {
+            return Err(missing(&signals[at]));
+        };
         let mut values = vec![None; signals.len()];
         values[at] = Some(Measurement::new(value, &signals[at].name)?);
-        Ok((Reading { values: Values::new(values), ..reading }, value))
+        Ok((
+            Reading {
+                values: Values::new(values),
+                ..reading
+            },
+            value,
+        ))
     }
 
     fn all(&self, items: &[Bytes], form: Form) -> ApiResult<(Vec<u8>, Vec<ItemProblem>)> {
@@ -221,14 +257,21 @@ impl<'a> Judge<'a> {
     }
 
     fn unknown_signal(&self, signal: &Signal) -> ApiError {
-        let detail = format!("model {} was trained before `{}` was declared", self.model.version, signal.name);
+        let detail = format!(
+            "model {} was trained before `{}` was declared",
+            self.model.version, signal.name
+        );
         let error = ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "no_model", detail).field(&signal.name);
         error.hint("`hark train` makes one that knows it")
     }
 }
 
 fn missing(signal: &Signal) -> Rejection {
-    Rejection::field(RejectionCode::MissingField, &signal.name, format!("{} is missing", signal.name))
+    Rejection::field(
+        RejectionCode::MissingField,
+        &signal.name,
+        format!("{} is missing", signal.name),
+    )
 }
 
 async fn no_model(shared: &Shared) -> ApiResult<ApiError> {

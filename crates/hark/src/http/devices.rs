@@ -37,8 +37,14 @@ pub(super) async fn get_device(State(shared): State<Shared>, Segment(name): Segm
     let unknown = || ApiError::not_found("there is no such device").field("device_id");
     let device_id = DeviceId::new(&name).map_err(|_| unknown())?;
     let census = census(&shared).await?;
-    let at = census.0.binary_search_by(|it| it.device.device_id.cmp(&device_id)).map_err(|_| unknown())?;
-    let detail = DeviceDetail { device: device(&shared.app, &census.0[at]), ranges: ranges(&shared.app, &device_id) };
+    let at = census
+        .0
+        .binary_search_by(|it| it.device.device_id.cmp(&device_id))
+        .map_err(|_| unknown())?;
+    let detail = DeviceDetail {
+        device: device(&shared.app, &census.0[at]),
+        ranges: ranges(&shared.app, &device_id),
+    };
     Ok(Json(detail).into_response())
 }
 
@@ -48,7 +54,9 @@ pub(super) async fn census(shared: &Shared) -> ApiResult<Arc<Census>> {
 
 fn device<'a>(app: &'a App, counted: &'a Counted) -> DeviceDto<'a> {
     let it = &counted.device;
-    let history = app.fleet.read(&it.device_id, |state| state.map_or(0, detector::DeviceState::readings));
+    let history = app
+        .fleet
+        .read(&it.device_id, |state| state.map_or(0, detector::DeviceState::readings));
     DeviceDto {
         device_id: it.device_id.as_str(),
         location: LocationDto::new(&it.location),
@@ -60,18 +68,35 @@ fn device<'a>(app: &'a App, counted: &'a Counted) -> DeviceDto<'a> {
         silent: counted.state == census::State::Silent,
         last: it.last.as_ref().map(|it| ReadingDto::new(it, &app.config.signals)),
         history,
-        learning: (history < LEARNED).then_some(Learning { have: history, need: LEARNED }),
-        activity: Activity { hours: 24, readings: counted.readings, anomalies: counted.anomalies },
+        learning: (history < LEARNED).then_some(Learning {
+            have: history,
+            need: LEARNED,
+        }),
+        activity: Activity {
+            hours: 24,
+            readings: counted.readings,
+            anomalies: counted.anomalies,
+        },
     }
 }
 
 fn ranges<'a>(app: &'a App, device_id: &DeviceId) -> BTreeMap<&'a str, UsualDto> {
-    let Some(model) = app.live_model.get() else { return BTreeMap::new() };
+    let Some(model) = app.live_model.get() else {
+        return BTreeMap::new();
+    };
     app.fleet.read(device_id, |state| {
         let usual = app.config.signals.iter().enumerate().filter_map(|(at, signal)| {
             let usual = model.extractor.usual(state, at)?;
             let span = usual.span();
-            Some((signal.name.as_str(), UsualDto { low: span.low, high: span.high, mean: usual.mean, sd: usual.deviation }))
+            Some((
+                signal.name.as_str(),
+                UsualDto {
+                    low: span.low,
+                    high: span.high,
+                    mean: usual.mean,
+                    sd: usual.deviation,
+                },
+            ))
         });
         usual.collect()
     })

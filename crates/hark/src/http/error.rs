@@ -42,7 +42,15 @@ impl ApiError {
     /// An error with its status, its stable name and a sentence for a person.
     pub(crate) fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
         let detail = detail.into();
-        Self(Box::new(Content { status, code, detail, field: None, hint: None, errors: Vec::new(), cause: None }))
+        Self(Box::new(Content {
+            status,
+            code,
+            detail,
+            field: None,
+            hint: None,
+            errors: Vec::new(),
+            cause: None,
+        }))
     }
 
     /// A question that cannot be answered as it stands, and the parameter that is to blame.
@@ -120,9 +128,18 @@ impl From<Rejection> for ApiError {
 impl From<BusError> for ApiError {
     fn from(failed: BusError) -> Self {
         let (code, detail) = match failed.kind {
-            BusErrorKind::Full => ("busy", "more readings wait than Hark can take; nothing of this request was taken"),
-            BusErrorKind::Unavailable => ("not_committed", "the readings may not have been stored; sending them again is safe"),
-            BusErrorKind::Closed => ("stopping", "Hark is being stopped; sending the readings again later is safe"),
+            BusErrorKind::Full => (
+                "busy",
+                "more readings wait than Hark can take; nothing of this request was taken",
+            ),
+            BusErrorKind::Unavailable => (
+                "not_committed",
+                "the readings may not have been stored; sending them again is safe",
+            ),
+            BusErrorKind::Closed => (
+                "stopping",
+                "Hark is being stopped; sending the readings again later is safe",
+            ),
             BusErrorKind::Fatal => return Self::internal(failed),
         };
         Self::new(StatusCode::SERVICE_UNAVAILABLE, code, detail).caused_by(failed)
@@ -147,7 +164,9 @@ impl IntoResponse for ApiError {
         let body = serde_json::to_vec(&self.problem()).unwrap_or_default();
         let mut response = (self.0.status, [(header::CONTENT_TYPE, PROBLEM_JSON)], body).into_response();
         if self.0.status == StatusCode::SERVICE_UNAVAILABLE {
-            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER));
+            response
+                .headers_mut()
+                .insert(header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER));
         }
         if let Some(cause) = self.0.cause {
             response.extensions_mut().insert(Cause(Arc::new(cause)));

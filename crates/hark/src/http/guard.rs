@@ -16,7 +16,7 @@ use super::error::ApiError;
 /// For answers that show nothing.
 const STRICT: HeaderValue = HeaderValue::from_static("default-src 'self'; frame-ancestors 'none'; base-uri 'none'");
 
-/// The address that the server listens on, which [`super::serve`] puts into each request.
+/// The address that the server listens on, which [`super::serve()`] puts into each request.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ListensOn(pub(crate) SocketAddr);
 
@@ -30,14 +30,19 @@ pub(crate) async fn guard(request: Request, next: Next) -> Response {
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(STRICT);
-    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    headers
+        .entry(header::CACHE_CONTROL)
+        .or_insert(HeaderValue::from_static("no-store"));
     response
 }
 
 fn refusal(request: &Request) -> Option<ApiError> {
     let headers = request.headers();
     let host = host(headers);
-    let on_loopback = request.extensions().get::<ListensOn>().is_some_and(|it| it.0.ip().is_loopback());
+    let on_loopback = request
+        .extensions()
+        .get::<ListensOn>()
+        .is_some_and(|it| it.0.ip().is_loopback());
     if on_loopback && host.is_some_and(|it| !names_loopback(it)) {
         let detail = "this server answers to localhost and 127.0.0.1 only";
         let error = ApiError::new(StatusCode::MISDIRECTED_REQUEST, "foreign_host", detail).field("host");
@@ -59,16 +64,25 @@ fn host(headers: &HeaderMap) -> Option<&str> {
 
 fn names_loopback(host: &str) -> bool {
     let name = match host.rsplit_once(':') {
-        Some((name, port)) if port.bytes().all(|it| it.is_ascii_digit()) && (!name.contains(':') || name.ends_with(']')) => name,
+        Some((name, port))
+            if port.bytes().all(|it| it.is_ascii_digit()) && (!name.contains(':') || name.ends_with(']')) =>
+        {
+            name
+        }
         _ => host,
     };
-    let bare = name.strip_prefix('[').and_then(|it| it.strip_suffix(']')).unwrap_or(name);
+    let bare = name
+        .strip_prefix('[')
+        .and_then(|it| it.strip_suffix(']'))
+        .unwrap_or(name);
     name.eq_ignore_ascii_case("localhost") || bare.parse::<IpAddr>().is_ok_and(|it| it.is_loopback())
 }
 
 fn is_own(origin: &HeaderValue, host: Option<&str>) -> bool {
     let origin = origin.to_str().unwrap_or("");
-    let named = origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://"));
+    let named = origin
+        .strip_prefix("http://")
+        .or_else(|| origin.strip_prefix("https://"));
     named.is_some_and(|it| Some(it) == host)
 }
 

@@ -114,12 +114,19 @@ async fn unknown_path(uri: Uri) -> ApiError {
 }
 
 async fn unknown_method(method: Method, uri: Uri) -> ApiError {
-    let detail = format!("`{}` does not take {}", query::cut(uri.path()), query::cut(method.as_str()));
+    let detail = format!(
+        "`{}` does not take {}",
+        query::cut(uri.path()),
+        query::cut(method.as_str())
+    );
     ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail)
 }
 
 fn panicked(panic: Box<dyn std::any::Any + Send + 'static>) -> axum::response::Response {
-    let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
+    let text = panic
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or_else(|| panic.downcast_ref::<&str>().copied());
     let cause = anyhow::anyhow!("a handler panicked: {}", text.unwrap_or("no message"));
     axum::response::IntoResponse::into_response(ApiError::internal(cause))
 }

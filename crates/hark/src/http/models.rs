@@ -24,7 +24,10 @@ pub(super) async fn list_models(State(app): State<Arc<App>>) -> ApiResult<Json<M
     let registry = app.registry.clone();
     let entries = aside(move || Ok(registry.list()?)).await?;
     let live = entries.iter().find(|it| it.live).map(|it| it.version.clone());
-    Ok(Json(Models { live, models: entries.into_iter().map(model).collect() }))
+    Ok(Json(Models {
+        live,
+        models: entries.into_iter().map(model).collect(),
+    }))
 }
 
 fn model(entry: Entry) -> ModelDto {
@@ -51,7 +54,10 @@ fn model(entry: Entry) -> ModelDto {
 #[utoipa::path(get, path = "/api/v1/models/{version}/metrics", tag = "models",
     params(("version" = String, Path, example = "m-0001")),
     responses((status = 200, body = ModelMetrics), (status = 404, body = Problem, content_type = "application/problem+json")))]
-pub(super) async fn get_metrics(State(app): State<Arc<App>>, Segment(version): Segment) -> ApiResult<Json<ModelMetrics>> {
+pub(super) async fn get_metrics(
+    State(app): State<Arc<App>>,
+    Segment(version): Segment,
+) -> ApiResult<Json<ModelMetrics>> {
     let registry = app.registry.clone();
     let read = move || {
         known(&app, &version)?;
@@ -60,7 +66,14 @@ pub(super) async fn get_metrics(State(app): State<Arc<App>>, Segment(version): S
         let report = report.as_ref();
         let signals = report.map_or(&[][..], |it| &it.signals).iter().map(|it| {
             let score_quantiles = quantiles(&it.score_quantiles);
-            (it.name.clone(), SignalMeasured { labelled: None, flag_rate: it.flag_rate, score_quantiles })
+            (
+                it.name.clone(),
+                SignalMeasured {
+                    labelled: None,
+                    flag_rate: it.flag_rate,
+                    score_quantiles,
+                },
+            )
         });
         Ok(ModelMetrics {
             created_at: Time(model.provenance.created_at),
@@ -94,7 +107,10 @@ pub(super) async fn get_metrics(State(app): State<Arc<App>>, Segment(version): S
 pub(super) async fn promote(State(app): State<Arc<App>>, Segment(version): Segment) -> ApiResult<Json<Promoted>> {
     let work = move || {
         known(&app, &version)?;
-        let readable = app.registry.load(&version).and_then(|it| Ok(it.for_signals(&app.config.signals)?));
+        let readable = app
+            .registry
+            .load(&version)
+            .and_then(|it| Ok(it.for_signals(&app.config.signals)?));
         if let Err(cause) = readable {
             let detail = format!("version {version} is refused: {}", cause.root_cause());
             let error = ApiError::new(StatusCode::CONFLICT, "model_refused", detail);
@@ -102,7 +118,10 @@ pub(super) async fn promote(State(app): State<Arc<App>>, Segment(version): Segme
         }
         let previous = app.registry.promote(&version)?;
         app.live_model.refresh();
-        Ok(Promoted { live: version, previous })
+        Ok(Promoted {
+            live: version,
+            previous,
+        })
     };
     Ok(Json(aside(work).await?))
 }
@@ -117,7 +136,9 @@ fn known(app: &App, version: &str) -> ApiResult<()> {
 
 /// Runs what reads files where it holds nobody up.
 async fn aside<T: Send + 'static>(work: impl FnOnce() -> ApiResult<T> + Send + 'static) -> ApiResult<T> {
-    let ended = tokio::task::spawn_blocking(work).await.context("reading the registry panicked");
+    let ended = tokio::task::spawn_blocking(work)
+        .await
+        .context("reading the registry panicked");
     ended.map_err(ApiError::internal)?
 }
 

@@ -38,19 +38,25 @@ impl Params {
         let Some(text) = self.text(name)? else { return Ok(None) };
         let at = Timestamp::parse(&text);
         let hint = "in a URL a + must be written %2B; a time in UTC ends with Z";
-        at.map(Some).map_err(|cause| ApiError::bad_query(name, format!("{name}: {cause}")).hint(hint))
+        at.map(Some)
+            .map_err(|cause| ApiError::bad_query(name, format!("{name}: {cause}")).hint(hint))
     }
 
     pub(crate) fn device_id(&mut self, name: &str) -> ApiResult<Option<DeviceId>> {
         let Some(text) = self.text(name)? else { return Ok(None) };
-        DeviceId::new(&text).map(Some).map_err(|cause| ApiError::bad_query(name, cause.detail))
+        DeviceId::new(&text)
+            .map(Some)
+            .map_err(|cause| ApiError::bad_query(name, cause.detail))
     }
 
     pub(crate) fn flag(&mut self, name: &str) -> ApiResult<bool> {
         match self.text(name)?.as_deref() {
             None | Some("false") => Ok(false),
             Some("true") => Ok(true),
-            Some(other) => Err(ApiError::bad_query(name, format!("{name} is true or false, not `{}`", cut(other)))),
+            Some(other) => Err(ApiError::bad_query(
+                name,
+                format!("{name} is true or false, not `{}`", cut(other)),
+            )),
         }
     }
 

@@ -14,7 +14,7 @@ use warehouse::{BucketQuery, Cursor, ReadingQuery, query::MAX_BUCKETS};
 
 use super::body::{Content, Posted};
 use super::dto::problem::{ItemProblem, Problem};
-use super::dto::reading::{BucketDto, Buckets, ItemResult, ReadingDto, ReadingsPage, Receipt};
+use super::dto::reading::{BucketDto, Buckets, ItemResult, ReadingDto, ReadingsAnswer, ReadingsPage, Receipt};
 use super::error::{ApiError, ApiResult};
 use super::query::{Params, cut};
 use crate::app::App;
@@ -26,6 +26,9 @@ const COMMIT_PATIENCE: Duration = Duration::from_secs(30);
 const DEFAULT_LIMIT: usize = 100;
 const MAX_LIMIT: usize = 5_000;
 
+/// The most items that an answer about a wholly bad list names.
+const MAX_TOLD: usize = 1_000;
+
 /// The range of buckets where none is asked for.
 const DEFAULT_SPAN: Duration = Duration::from_secs(86_400);
 
@@ -33,8 +36,9 @@ const DEFAULT_SPAN: Duration = Duration::from_secs(86_400);
 const AUTO_BUCKETS: u64 = 600;
 
 /// The widths that `resolution=auto` chooses from, in seconds.
-const AUTO_WIDTHS: [u64; 14] =
-    [10, 30, 60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 21_600, 43_200, 86_400, 604_800];
+const AUTO_WIDTHS: [u64; 14] = [
+    10, 30, 60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 21_600, 43_200, 86_400, 604_800,
+];
 
 /// Stores readings
 ///
@@ -93,7 +97,10 @@ async fn publish(app: &App, payloads: Vec<Bytes>) -> ApiResult<Published> {
 }
 
 fn queued(count: u64) -> Response {
-    let receipt = Receipt { queued: count, ..Receipt::default() };
+    let receipt = Receipt {
+        queued: count,
+        ..Receipt::default()
+    };
     (StatusCode::ACCEPTED, Json(receipt)).into_response()
 }
 
@@ -105,7 +112,10 @@ fn answer(outcomes: &[Outcome]) -> ApiResult<Response> {
         Outcome::Rejected(rejection) => Some(rejection),
         _ => None,
     });
-    let errors: Vec<ItemProblem> = rejections.enumerate().map(|(at, it)| ItemProblem::new(at, it.clone())).collect();
+    let errors: Vec<ItemProblem> = rejections
+        .enumerate()
+        .map(|(at, it)| ItemProblem::new(at, it.clone()))
+        .collect();
     Err(ApiError::none_taken(errors))
 }
 
@@ -133,7 +143,11 @@ fn receipt(outcomes: &[Outcome]) -> Response {
         }
         receipt.results.push(result);
     }
-    let status = if receipt.rejected == 0 { StatusCode::OK } else { StatusCode::MULTI_STATUS };
+    let status = if receipt.rejected == 0 {
+        StatusCode::OK
+    } else {
+        StatusCode::MULTI_STATUS
+    };
     (status, Json(receipt)).into_response()
 }
 
@@ -152,7 +166,7 @@ fn receipt(outcomes: &[Outcome]) -> Response {
         ("cursor" = Option<String>, Query, description = "`next` of the page before; not with buckets"),
         ("resolution" = Option<String>, Query, description = "`raw`, `auto` or a width; the last 24 hours without `from`")),
     responses(
-        (status = 200, description = "A page, or buckets", content((ReadingsPage = "application/json"), (Buckets = "application/json; resolution=auto"))),
+        (status = 200, body = ReadingsAnswer, description = "A page of readings, or buckets"),
         (status = 400, body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn get_readings(State(app): State<Arc<App>>, mut params: Params) -> ApiResult<Response> {
     let device_id = params.device_id("device_id")?;
@@ -160,19 +174,36 @@ pub(super) async fn get_readings(State(app): State<Arc<App>>, mut params: Params
     if let (Some(from), Some(to)) = (from, to)
         && from > to
     {
-        return Err(ApiError::bad_query("from", format!("from ({from}) lies after to ({to})")));
+        return Err(ApiError::bad_query(
+            "from",
+            format!("from ({from}) lies after to ({to})"),
+        ));
     }
     match params.text("resolution")?.as_deref() {
         None | Some("raw") => {
-            let range = TimeRange { start: from.unwrap_or(Timestamp::MIN), end: to.unwrap_or(Timestamp::MAX) };
+            let range = TimeRange {
+                start: from.unwrap_or(Timestamp::MIN),
+                end: to.unwrap_or(Timestamp::MAX),
+            };
             page(&app, device_id, range, params).await
         }
         Some(resolution) => {
             params.finish()?;
             let end = to.unwrap_or_else(clock::now);
-            let range = TimeRange { start: from.unwrap_or_else(|| end.before(DEFAULT_SPAN)), end };
+            let range = TimeRange {
+                start: from.unwrap_or_else(|| end.before(DEFAULT_SPAN)),
+                end,
+            };
             let width = width(resolution, range)?;
-            buckets(&app, BucketQuery { device_id, range, width }).await
+            buckets(
+                &app,
+                BucketQuery {
+                    device_id,
+                    range,
+                    width,
+                },
+            )
+            .await
         }
     }
 }
@@ -182,7 +213,10 @@ async fn page(app: &App, device_id: Option<DeviceId>, range: TimeRange, mut para
         None | Some("newest") => true,
         Some("oldest") => false,
         Some(other) => {
-            return Err(ApiError::bad_query("order", format!("order is newest or oldest, not `{}`", cut(other))));
+            return Err(ApiError::bad_query(
+                "order",
+                format!("order is newest or oldest, not `{}`", cut(other)),
+            ));
         }
     };
     let query = ReadingQuery {
@@ -195,16 +229,29 @@ async fn page(app: &App, device_id: Option<DeviceId>, range: TimeRange, mut para
     };
     params.finish()?;
     let page = app.warehouse.readings(query).await?;
-    let readings = page.items.iter().map(|it| ReadingDto::new(it, &app.config.signals)).collect();
+    let readings = page
+        .items
+        .iter()
+        .map(|it| ReadingDto::new(it, &app.config.signals))
+        .collect();
     let next = page.next.as_ref().map(|it| it.0.as_str());
-    Ok(Json(ReadingsPage { readings, next }).into_response())
+    Ok(Json(ReadingsAnswer::Page(ReadingsPage { readings, next })).into_response())
 }
 
 async fn buckets(app: &App, query: BucketQuery) -> ApiResult<Response> {
     let width_seconds = query.width.as_secs();
     let buckets = app.warehouse.buckets(query).await?;
-    let buckets = buckets.iter().map(|it| BucketDto::new(it, &app.config.signals)).collect();
-    Ok(Json(Buckets { resolution: written(width_seconds), width_seconds, buckets, next: None }).into_response())
+    let buckets = buckets
+        .iter()
+        .map(|it| BucketDto::new(it, &app.config.signals))
+        .collect();
+    let buckets = Buckets {
+        resolution: written(width_seconds),
+        width_seconds,
+        buckets,
+        next: None,
+    };
+    Ok(Json(ReadingsAnswer::Buckets(buckets)).into_response())
 }
 
 /// The width that a text names.
@@ -213,10 +260,15 @@ fn width(resolution: &str, range: TimeRange) -> ApiResult<Duration> {
     if resolution == "auto" {
         let fits = |it: &u64| span / it <= AUTO_BUCKETS;
         let widest = AUTO_WIDTHS[AUTO_WIDTHS.len() - 1].max(span / AUTO_BUCKETS + 1);
-        return Ok(Duration::from_secs(AUTO_WIDTHS.into_iter().find(fits).unwrap_or(widest)));
+        return Ok(Duration::from_secs(
+            AUTO_WIDTHS.into_iter().find(fits).unwrap_or(widest),
+        ));
     }
     let unknown = || {
-        let detail = format!("resolution is raw, auto or a width such as 10s, 1m or 1h, not `{}`", cut(resolution));
+        let detail = format!(
+            "resolution is raw, auto or a width such as 10s, 1m or 1h, not `{}`",
+            cut(resolution)
+        );
         ApiError::bad_query("resolution", detail)
     };
     let unit = match resolution.as_bytes().last() {
@@ -227,7 +279,11 @@ fn width(resolution: &str, range: TimeRange) -> ApiResult<Duration> {
         _ => return Err(unknown()),
     };
     let digits = &resolution[..resolution.len() - 1];
-    let count: u64 = digits.parse().ok().filter(|it| (1..=100_000).contains(it)).ok_or_else(unknown)?;
+    let count: u64 = digits
+        .parse()
+        .ok()
+        .filter(|it| (1..=100_000).contains(it))
+        .ok_or_else(unknown)?;
     let seconds = count * unit;
     if span / seconds >= MAX_BUCKETS {
         let detail = format!("{resolution} would cut the range into more than {MAX_BUCKETS} buckets");
@@ -247,13 +303,18 @@ fn written(seconds: u64) -> String {
 
 impl ApiError {
     /// Of a list, nothing could be taken.
-    pub(super) fn none_taken(errors: Vec<ItemProblem>) -> Self {
+    pub(super) fn none_taken(mut errors: Vec<ItemProblem>) -> Self {
         let malformed = errors.iter().all(|it| it.code == RejectionCode::MalformedJson.as_str());
-        let status = if malformed { StatusCode::BAD_REQUEST } else { StatusCode::UNPROCESSABLE_ENTITY };
+        let status = if malformed {
+            StatusCode::BAD_REQUEST
+        } else {
+            StatusCode::UNPROCESSABLE_ENTITY
+        };
         let detail = match &errors[..] {
             [only] => only.detail.clone(),
             _ => format!("none of the {} readings can be taken", errors.len()),
         };
+        errors.truncate(MAX_TOLD);
         Self::new(status, "none_taken", detail).items(errors)
     }
 }

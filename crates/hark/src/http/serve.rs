@@ -41,14 +41,19 @@ const STOP_PATIENCE: Duration = Duration::from_secs(6);
 /// The longest request head that is read.
 const MAX_HEAD_BYTES: usize = 64 << 10;
 
-const BUSY: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+const BUSY: &[u8] =
+    b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
 
 /// Serves until `stop` is cancelled, then lets requests that are being answered end.
 ///
 /// # Errors
 /// When the listener is broken.
 pub(crate) async fn serve(listener: TcpListener, router: Router, stop: CancellationToken) -> anyhow::Result<()> {
-    let listens_on = ListensOn(listener.local_addr().context("failed to read the address of the listener")?);
+    let listens_on = ListensOn(
+        listener
+            .local_addr()
+            .context("failed to read the address of the listener")?,
+    );
     let room = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     let mut connections = JoinSet::new();
     loop {
@@ -77,14 +82,21 @@ pub(crate) async fn serve(listener: TcpListener, router: Router, stop: Cancellat
     drop(listener);
     let all = async { while connections.join_next().await.is_some() {} };
     if timeout(STOP_PATIENCE, all).await.is_err() {
-        warn!(connections = connections.len(), "connections cut at the end of the server");
+        warn!(
+            connections = connections.len(),
+            "connections cut at the end of the server"
+        );
     }
     Ok(())
 }
 
 /// A connection that could not be accepted. Where the process has no room for more, waiting is all there is to do.
 async fn refused(cause: &io::Error) {
-    let of_client = [io::ErrorKind::ConnectionAborted, io::ErrorKind::ConnectionReset, io::ErrorKind::ConnectionRefused];
+    let of_client = [
+        io::ErrorKind::ConnectionAborted,
+        io::ErrorKind::ConnectionReset,
+        io::ErrorKind::ConnectionRefused,
+    ];
     if !of_client.contains(&cause.kind()) {
         warn!(error = %cause, "connection not accepted");
         sleep(Duration::from_millis(100)).await;
@@ -100,7 +112,9 @@ async fn connection(stream: TcpStream, router: Router, listens_on: ListensOn, st
         async move { Ok::<_, Infallible>(answer.await.unwrap_or_else(|never| match never {})) }
     });
     let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(HEADER_PATIENCE).max_buf_size(MAX_HEAD_BYTES);
+    http.timer(TokioTimer::new())
+        .header_read_timeout(HEADER_PATIENCE)
+        .max_buf_size(MAX_HEAD_BYTES);
     let mut connection = pin!(http.serve_connection(TokioIo::new(Patient::new(stream)), service));
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
@@ -126,7 +140,11 @@ impl Patient {
     fn new(stream: TcpStream) -> Self {
         // Without it small answers may wait for an acknowledgement; a socket that refuses still works.
         let _refused = stream.set_nodelay(true);
-        Self { stream, stalled: None, lingering: None }
+        Self {
+            stream,
+            stalled: None,
+            lingering: None,
+        }
     }
 
     fn patient<T>(&mut self, task: &mut Task<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
@@ -136,7 +154,10 @@ impl Patient {
         }
         let stalled = self.stalled.get_or_insert_with(|| Box::pin(sleep(STALL_PATIENCE)));
         ready!(stalled.as_mut().poll(task));
-        Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the client takes no bytes")))
+        Poll::Ready(Err(io::Error::new(
+            io::ErrorKind::TimedOut,
+            "the client takes no bytes",
+        )))
     }
 }
 
@@ -176,7 +197,11 @@ impl AsyncWrite for Patient {
         }
         let mut scrap = [0_u8; 16 << 10];
         loop {
-            if self.lingering.as_mut().is_some_and(|it| it.as_mut().poll(task).is_ready()) {
+            if self
+                .lingering
+                .as_mut()
+                .is_some_and(|it| it.as_mut().poll(task).is_ready())
+            {
                 return Poll::Ready(Ok(()));
             }
             let mut buffer = ReadBuf::new(&mut scrap);

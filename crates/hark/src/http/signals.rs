@@ -17,5 +17,8 @@ pub(super) async fn list_signals(State(app): State<Arc<App>>) -> Response {
         unit: &it.unit,
         symbol: it.unit_symbol(),
     });
-    axum::Json(SignalsDto { signals: signals.collect() }).into_response()
+    axum::Json(SignalsDto {
+        signals: signals.collect(),
+    })
+    .into_response()
 }

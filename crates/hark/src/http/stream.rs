@@ -55,9 +55,17 @@ const RECONNECT: &str = "retry: 3000\n\n";
         (status = 503, body = Problem, content_type = "application/problem+json", description = "Too many streams")))]
 pub(super) async fn stream(State(shared): State<Shared>, headers: HeaderMap) -> ApiResult<Response> {
     let permit = shared.streams.clone().try_acquire_owned().map_err(|_| {
-        ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "too_many_streams", "too many event streams are open")
+        ApiError::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "too_many_streams",
+            "too many event streams are open",
+        )
     })?;
-    let feed = Feed::new(shared.app, headers.get("last-event-id").map(|it| it.to_str().unwrap_or("")), permit);
+    let feed = Feed::new(
+        shared.app,
+        headers.get("last-event-id").map(|it| it.to_str().unwrap_or("")),
+        permit,
+    );
     let headers = [
         (header::CONTENT_TYPE, "text/event-stream"),
         (header::CACHE_CONTROL, "no-store"),
@@ -163,15 +171,24 @@ impl Feed {
         self.next_at = Instant::now() + PACE;
         let (chosen, skipped) = choose(pending.iter().flat_map(|it| it.iter()));
         let app = self.app.clone();
-        let readings = chosen.into_iter().map(|it| ReadingDto::new(it, &app.config.signals)).collect();
+        let readings = chosen
+            .into_iter()
+            .map(|it| ReadingDto::new(it, &app.config.signals))
+            .collect();
         self.push("readings", &Readings { readings, skipped });
     }
 
     fn push(&mut self, event: &str, data: &impl Serialize) {
         // JSON of serde holds no line break, so one `data:` line is enough.
-        let Ok(data) = serde_json::to_string(data) else { return self.reset() };
+        let Ok(data) = serde_json::to_string(data) else {
+            return self.reset();
+        };
         let mut text = String::with_capacity(data.len() + 64);
-        let written = write!(text, "id: {}-{}\nevent: {event}\ndata: {data}\n\n", self.boot, self.newest);
+        let written = write!(
+            text,
+            "id: {}-{}\nevent: {event}\ndata: {data}\n\n",
+            self.boot, self.newest
+        );
         written.expect("writing to a string does not fail");
         self.ready.push_back(text);
     }
@@ -185,7 +202,9 @@ fn choose<'a>(readings: impl DoubleEndedIterator<Item = &'a Judged> + Clone) -> 
     }
     let mut seen: HashSet<&DeviceId> = HashSet::new();
     let anomalous = |it: &Judged| it.verdict.as_ref().is_some_and(|it| it.is_anomaly);
-    let newest_first = readings.rev().filter(|it| seen.insert(&it.reading.device_id) || anomalous(it));
+    let newest_first = readings
+        .rev()
+        .filter(|it| seen.insert(&it.reading.device_id) || anomalous(it));
     let mut chosen: Vec<&Judged> = newest_first.take(MOST).collect();
     chosen.reverse();
     let skipped = total - chosen.len();
@@ -231,8 +250,12 @@ impl Stream for Chunks {
     type Item = Result<Bytes, std::convert::Infallible>;
 
     fn poll_next(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let Some(waiting) = &mut self.0 else { return Poll::Ready(None) };
-        let Poll::Ready((feed, bytes)) = waiting.as_mut().poll(task) else { return Poll::Pending };
+        let Some(waiting) = &mut self.0 else {
+            return Poll::Ready(None);
+        };
+        let Poll::Ready((feed, bytes)) = waiting.as_mut().poll(task) else {
+            return Poll::Pending;
+        };
         self.0 = bytes.is_some().then(|| step(feed));
         Poll::Ready(bytes.map(Ok))
     }

@@ -68,7 +68,10 @@ impl Found {
     async fn gather(app: &App, hours: u32) -> Result<Self, WarehouseError> {
         let now = clock::now();
         let span = Duration::from_secs(u64::from(hours) * 3_600);
-        let until = |end: Timestamp, span: Duration| TimeRange { start: end.before(span), end };
+        let until = |end: Timestamp, span: Duration| TimeRange {
+            start: end.before(span),
+            end,
+        };
         let range = until(now, span);
         let anomalies = ReadingQuery {
             device_id: None,
@@ -87,27 +90,58 @@ impl Found {
             it.readings(anomalies),
             it.dead_letter_count(),
         )?;
-        Ok(Self { now, range, activity, previous, last_minute, scores, anomalies, dead_letters })
+        Ok(Self {
+            now,
+            range,
+            activity,
+            previous,
+            last_minute,
+            scores,
+            anomalies,
+            dead_letters,
+        })
     }
 
     fn summary<'a>(&'a self, app: &'a App, census: &Census) -> Summary<'a> {
-        let Totals { total, anomalies, anomaly_rate } = totals(&self.activity);
+        let Totals {
+            total,
+            anomalies,
+            anomaly_rate,
+        } = totals(&self.activity);
         let last_minute = totals(&self.last_minute).total as f64 / MINUTE.as_secs_f64();
         let previous = totals(&self.previous);
         let model = app.live_model.get();
         let stored: u64 = census.0.iter().map(|it| it.device.readings).sum();
-        let learning = Learning { have: stored, need: app.config.train.min_readings };
+        let learning = Learning {
+            have: stored,
+            need: app.config.train.min_readings,
+        };
         let bins = self.scores.iter();
         Summary {
             now: Time(self.now),
-            range: RangeDto { from: Time(self.range.start), to: Time(self.range.end) },
+            range: RangeDto {
+                from: Time(self.range.start),
+                to: Time(self.range.end),
+            },
             devices: device_counts(census),
-            readings: ReadingCounts { total, anomalies, anomaly_rate, per_second: PerSecond { last_minute }, previous },
+            readings: ReadingCounts {
+                total,
+                anomalies,
+                anomaly_rate,
+                per_second: PerSecond { last_minute },
+                previous,
+            },
             newest_reading_at: newest(census, |it| it.device.last.as_ref().map(|it| it.reading.timestamp)),
             newest_received_at: newest(census, |it| Some(it.device.last_received_at)),
             signals: self.signals(app),
             by: self.groups(census),
-            scores: bins.map(|it| ScoreBinDto { low: it.low, readings: it.readings, anomalies: it.anomalies }).collect(),
+            scores: bins
+                .map(|it| ScoreBinDto {
+                    low: it.low,
+                    readings: it.readings,
+                    anomalies: it.anomalies,
+                })
+                .collect(),
             learning: model.is_none().then_some(learning),
             model: model.map(|it| LiveModelDto {
                 version: it.version.to_string(),
@@ -115,7 +149,12 @@ impl Found {
                 metrics_url: format!("/api/v1/models/{}/metrics", it.version),
             }),
             dead_letters: self.dead_letters,
-            newest_anomalies: self.anomalies.items.iter().map(|it| ReadingDto::new(it, &app.config.signals)).collect(),
+            newest_anomalies: self
+                .anomalies
+                .items
+                .iter()
+                .map(|it| ReadingDto::new(it, &app.config.signals))
+                .collect(),
         }
     }
 
@@ -123,13 +162,24 @@ impl Found {
         let summary = |at: usize| {
             let now = overall(&self.activity, at)?;
             let previous_mean = overall(&self.previous, at).map(|it| it.mean);
-            Some(SignalSummary { mean: now.mean, min: now.min, max: now.max, previous_mean })
+            Some(SignalSummary {
+                mean: now.mean,
+                min: now.min,
+                max: now.max,
+                previous_mean,
+            })
         };
-        app.config.signals.iter().enumerate().map(|(at, signal)| (signal.name.clone(), summary(at))).collect()
+        app.config
+            .signals
+            .iter()
+            .enumerate()
+            .map(|(at, signal)| (signal.name.clone(), summary(at)))
+            .collect()
     }
 
     fn groups(&self, census: &Census) -> Groups {
-        let activity: HashMap<&DeviceId, &DeviceActivity> = self.activity.iter().map(|it| (&it.device_id, it)).collect();
+        let activity: HashMap<&DeviceId, &DeviceActivity> =
+            self.activity.iter().map(|it| (&it.device_id, it)).collect();
         let by = |name: fn(&Counted) -> Option<&String>| {
             let mut groups: BTreeMap<&str, Group> = BTreeMap::new();
             for counted in &census.0 {
@@ -149,7 +199,14 @@ impl Found {
 
 impl Group {
     fn new(name: &str) -> Self {
-        Self { name: name.to_owned(), devices: 0, readings: 0, anomalies: 0, odd: 0, silent: 0 }
+        Self {
+            name: name.to_owned(),
+            devices: 0,
+            readings: 0,
+            anomalies: 0,
+            odd: 0,
+            silent: 0,
+        }
     }
 
     fn add(&mut self, counted: &Counted, activity: Option<&DeviceActivity>) {
@@ -162,7 +219,10 @@ impl Group {
 }
 
 fn device_counts(census: &Census) -> DeviceCounts {
-    let mut counts = DeviceCounts { total: census.0.len() as u64, ..DeviceCounts::default() };
+    let mut counts = DeviceCounts {
+        total: census.0.len() as u64,
+        ..DeviceCounts::default()
+    };
     for counted in &census.0 {
         match counted.state {
             census::State::Fine => counts.fine += 1,
@@ -180,15 +240,26 @@ fn newest(census: &Census, at: fn(&Counted) -> Option<Timestamp>) -> Option<Time
 fn totals(activity: &[DeviceActivity]) -> Totals {
     let total: u64 = activity.iter().map(|it| it.readings).sum();
     let anomalies: u64 = activity.iter().map(|it| it.anomalies).sum();
-    Totals { total, anomalies, anomaly_rate: (total > 0).then(|| anomalies as f64 / total as f64) }
+    Totals {
+        total,
+        anomalies,
+        anomaly_rate: (total > 0).then(|| anomalies as f64 / total as f64),
+    }
 }
 
 /// One signal over all devices; `None` where none has a value.
 fn overall(activity: &[DeviceActivity], signal: usize) -> Option<SignalStats> {
-    let of_devices = activity.iter().filter_map(|it| it.signals.get(signal).copied().flatten());
+    let of_devices = activity
+        .iter()
+        .filter_map(|it| it.signals.get(signal).copied().flatten());
     of_devices.reduce(|all, one| {
         let count = all.count + one.count;
         let mean = all.mean + (one.mean - all.mean) * one.count as f64 / count as f64;
-        SignalStats { count, min: all.min.min(one.min), max: all.max.max(one.max), mean }
+        SignalStats {
+            count,
+            min: all.min.min(one.min),
+            max: all.max.max(one.max),
+            mean,
+        }
     })
 }

@@ -10,7 +10,11 @@ use crate::metrics;
 
 /// Logs and counts a request by the pattern of its route, never by the path as sent.
 pub(super) async fn watch(request: Request, next: Next) -> Response {
-    let route = request.extensions().get::<MatchedPath>().map_or("unmatched", MatchedPath::as_str).to_owned();
+    let route = request
+        .extensions()
+        .get::<MatchedPath>()
+        .map_or("unmatched", MatchedPath::as_str)
+        .to_owned();
     let span = debug_span!("request", method = %request.method(), route);
     async move {
         let response = next.run(request).await;
@@ -19,7 +23,9 @@ pub(super) async fn watch(request: Request, next: Next) -> Response {
         let cause = response.extensions().get::<Cause>().map(|it| format!("{:#}", it.0));
         match cause {
             Some(cause) if status.as_u16() == 500 => error!(status = 500, error = cause, "request failed"),
-            Some(cause) if status.is_server_error() => warn!(status = status.as_u16(), error = cause, "request refused"),
+            Some(cause) if status.is_server_error() => {
+                warn!(status = status.as_u16(), error = cause, "request refused")
+            }
             _ => debug!(status = status.as_u16(), "request answered"),
         }
         response

@@ -9,6 +9,12 @@ use tokio::sync::broadcast;
 /// How many events a listener that comes back can be given again.
 const KEPT: usize = 512;
 
+/// How many readings those may hold together: the memory that this costs does not grow with the batches.
+const KEPT_READINGS: usize = 10_000;
+
+/// How many events a listener may fall behind before it is told to begin anew.
+const BEHIND: usize = 64;
+
 /// One thing that happened.
 #[derive(Debug, Clone)]
 pub(crate) enum Event {
@@ -16,6 +22,15 @@ pub(crate) enum Event {
     Readings(Arc<Vec<Judged>>),
     /// This model is in force.
     Model(String),
+}
+
+impl Event {
+    fn readings(&self) -> usize {
+        match self {
+            Self::Readings(readings) => readings.len(),
+            Self::Model(_) => 0,
+        }
+    }
 }
 
 /// An event with its number, counted from 1 since the start of the process.
@@ -30,7 +45,39 @@ pub(crate) struct Numbered {
 /// The events of this process. A listener that is too slow is told so and never holds up the sender.
 pub(crate) struct Events {
     sender: broadcast::Sender<Numbered>,
-    kept: Mutex<VecDeque<Numbered>>,
+    kept: Mutex<Kept>,
+}
+
+/// The newest events, in order.
+#[derive(Default)]
+struct Kept {
+    events: VecDeque<Numbered>,
+    readings: usize,
+    newest: u64,
+}
+
+impl Kept {
+    fn push(&mut self, event: Event) -> Numbered {
+        self.newest += 1;
+        let numbered = Numbered {
+            number: self.newest,
+            event,
+        };
+        self.readings += numbered.event.readings();
+        self.events.push_back(numbered.clone());
+        while self.events.len() > KEPT || self.readings > KEPT_READINGS {
+            let Some(oldest) = self.events.pop_front() else { break };
+            self.readings -= oldest.event.readings();
+        }
+        numbered
+    }
+
+    /// The events after this number; `None` when some of them are no longer kept, or it is of another process.
+    fn after(&self, number: u64) -> Option<Vec<Numbered>> {
+        let first = self.events.front().map_or(self.newest + 1, |it| it.number);
+        let known = number <= self.newest && number + 1 >= first;
+        known.then(|| self.events.iter().filter(|it| it.number > number).cloned().collect())
+    }
 }
 
 /// What a listener starts with.
@@ -45,7 +92,7 @@ impl Events {
     /// No event yet.
     pub(crate) fn new() -> Self {
         Self {
-            sender: broadcast::channel(KEPT).0,
+            sender: broadcast::channel(BEHIND).0,
             kept: Mutex::default(),
         }
     }
@@ -53,12 +100,7 @@ impl Events {
     /// Tells everybody.
     pub(crate) fn send(&self, event: Event) {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        let number = kept.back().map_or(1, |it| it.number + 1);
-        let numbered = Numbered { number, event };
-        if kept.len() == KEPT {
-            kept.pop_front();
-        }
-        kept.push_back(numbered.clone());
+        let numbered = kept.push(event);
         // An error means that nobody listens, which is fine.
         let _nobody = self.sender.send(numbered);
     }
@@ -66,14 +108,10 @@ impl Events {
     /// Listens from now on, or from after the event of this number.
     pub(crate) fn subscribe(&self, after: Option<u64>) -> Subscription {
         let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        let receiver = self.sender.subscribe();
-        let missed = after.map_or(Some(Vec::new()), |after| {
-            let newest = kept.back().map_or(0, |it| it.number);
-            let oldest = kept.front().map_or(1, |it| it.number);
-            let known = after <= newest && after + 1 >= oldest;
-            known.then(|| kept.iter().filter(|it| it.number > after).cloned().collect())
-        });
-        Subscription { missed, receiver }
+        Subscription {
+            receiver: self.sender.subscribe(),
+            missed: after.map_or(Some(Vec::new()), |number| kept.after(number)),
+        }
     }
 }
 

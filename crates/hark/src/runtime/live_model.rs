@@ -11,6 +11,7 @@ use tracing::{error, info};
 
 use super::events::{Event, Events};
 use super::registry::Registry;
+use crate::metrics;
 
 /// How often the registry is asked for a new pointer.
 const POLL: Duration = Duration::from_millis(500);
@@ -59,6 +60,7 @@ impl LiveModel {
         }
         let model = self.registry.load(&version)?.for_signals(&self.signals)?;
         info!(version, "model in force");
+        metrics::model(model.provenance.created_at);
         self.model.store(Some(Arc::new(model)));
         self.events.send(Event::Model(version));
         Ok(())

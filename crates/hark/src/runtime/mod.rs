@@ -3,6 +3,7 @@
 pub(crate) mod clock;
 pub(crate) mod consumer;
 pub(crate) mod events;
+pub(crate) mod first_model;
 pub(crate) mod fleet;
 pub(crate) mod live_model;
 pub(crate) mod registry;

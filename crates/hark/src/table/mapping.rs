@@ -13,8 +13,8 @@ pub(crate) struct Mapping {
     signals: Signals,
     device: usize,
     time: usize,
-    /// Per declared signal.
-    values: Vec<Option<usize>>,
+    /// Per declared signal: the columns in which it may stand, since messages of both forms may be mixed.
+    values: Vec<Vec<usize>>,
     building: Option<usize>,
     floor: Option<usize>,
     room: Option<usize>,
@@ -47,8 +47,14 @@ impl Mapping {
         let mut values = Vec::with_capacity(signals.len());
         for signal in signals.iter() {
             values.push(match maps.iter().find(|(name, _)| *name == signal.name) {
-                Some((_, column)) => Some(named(columns, column)?),
-                None => optional(&[&signal.name, &format!("sensor_data.{}", signal.name), &signal.short]),
+                Some((_, column)) => vec![named(columns, column)?],
+                None => {
+                    let nested = format!("sensor_data.{}", signal.name);
+                    let names = [signal.name.as_str(), &nested, &signal.short];
+                    (0..columns.len())
+                        .filter(|it| names.contains(&columns[*it].name.as_str()))
+                        .collect()
+                }
             });
         }
         if let Some((unknown, _)) = maps.iter().find(|(name, _)| signals.position(name).is_none()) {
@@ -72,7 +78,7 @@ impl Mapping {
             is_anomaly: optional(&["is_anomaly"]),
             anomaly_type: optional(&["anomaly_type", "sensor_data.anomaly_type"]),
         };
-        if mapping.values.iter().all(Option::is_none) {
+        if mapping.values.iter().all(Vec::is_empty) {
             let message = format!(
                 "no column is a signal: the table has {}, the configuration declares {}",
                 names(columns.iter().map(|it| &it.name)),
@@ -93,11 +99,11 @@ impl Mapping {
         let device = row.text(self.device).ok_or_else(|| missing("device_id"))?;
         let timestamp = row.time(self.time, "timestamp")?.ok_or_else(|| missing("timestamp"))?;
         let mut values = Vec::with_capacity(self.values.len());
-        for (signal, column) in self.signals.iter().zip(&self.values) {
-            let number = match column {
-                Some(column) => row.number(*column, &signal.name)?,
-                None => None,
-            };
+        for (signal, columns) in self.signals.iter().zip(&self.values) {
+            let mut number = None;
+            for column in columns {
+                number = number.or(row.number(*column, &signal.name)?);
+            }
             values.push(number.map(|it| Measurement::new(it, &signal.name)).transpose()?);
         }
         let values = Values::new(values);

@@ -19,6 +19,7 @@ use crate::exit::{Exit, Fault};
 
 pub(crate) use cell::{Cell, Row};
 pub(crate) use mapping::{Mapping, RowRejection, named, readings};
+pub(crate) use ndjson::next_line;
 pub(crate) use place::Place;
 pub(crate) use write::{Depth, ReadingWriter};
 

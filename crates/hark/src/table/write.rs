@@ -182,7 +182,9 @@ fn reading_cells(reading: &Reading) -> Vec<Cell<'_>> {
         text(location.and_then(|it| it.room.as_deref())),
         text(reading.device_type.as_deref()),
     ];
-    cells.extend(reading.values.iter().map(number));
+    for value in reading.values.iter() {
+        cells.push(number(value));
+    }
     let known = reading.truth.as_ref();
     cells.push(truth(known.map(|it| it.is_anomaly)));
     cells.push(text(known.and_then(|it| it.anomaly_type.as_deref())));
@@ -314,7 +316,8 @@ impl Blocks {
 
     fn write(&mut self) -> anyhow::Result<()> {
         let columns = self.builders.iter_mut().map(Builder::finish).collect();
-        self.writer.write(&RecordBatch::try_new(Arc::clone(&self.schema), columns)?)?;
+        self.writer
+            .write(&RecordBatch::try_new(Arc::clone(&self.schema), columns)?)?;
         self.rows = 0;
         Ok(())
     }

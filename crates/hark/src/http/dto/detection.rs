@@ -61,7 +61,13 @@ impl Serialize for Detection<'_> {
         }
         map.serialize_entry("anomaly_score", &verdict.score)?;
         map.serialize_entry("model_version", &*verdict.model_version)?;
-        map.serialize_entry("expected", &Expected { signals: self.signals, judgements: &verdict.signals })?;
+        map.serialize_entry(
+            "expected",
+            &Expected {
+                signals: self.signals,
+                judgements: &verdict.signals,
+            },
+        )?;
         map.serialize_entry("reasons", &ReasonsDto(&verdict.reasons))?;
         map.serialize_entry("device_known", &self.device_known)?;
         map.serialize_entry("history", &self.history)?;
@@ -98,13 +104,25 @@ impl PartialSchema for Detection<'_> {
             .description(Some(text))
             .property("device_id", of(Type::String))
             .property("timestamp", time)
-            .property("is_anomaly", described(Type::Boolean, "Whether any signal is anomalous."))
-            .property("anomaly_score", described(Type::Number, "The lowest of the signals' scores."))
+            .property(
+                "is_anomaly",
+                described(Type::Boolean, "Whether any signal is anomalous."),
+            )
+            .property(
+                "anomaly_score",
+                described(Type::Number, "The lowest of the signals' scores."),
+            )
             .property("model_version", of(Type::String))
             .property("expected", map_of("SpanDto"))
             .property("reasons", reasons)
-            .property("device_known", described(Type::Boolean, "Whether the device was ever heard."))
-            .property("history", described(Type::Integer, "How many readings of the device the verdict rests on."))
+            .property(
+                "device_known",
+                described(Type::Boolean, "Whether the device was ever heard."),
+            )
+            .property(
+                "history",
+                described(Type::Integer, "How many readings of the device the verdict rests on."),
+            )
             .additional_properties(Some(AdditionalProperties::FreeForm(true)))
             .into()
     }

@@ -28,7 +28,10 @@ impl Serialize for Time {
 impl PartialSchema for Time {
     fn schema() -> RefOr<Schema> {
         let format = SchemaFormat::KnownFormat(KnownFormat::DateTime);
-        ObjectBuilder::new().schema_type(Type::String).format(Some(format)).into()
+        ObjectBuilder::new()
+            .schema_type(Type::String)
+            .format(Some(format))
+            .into()
     }
 }
 
@@ -47,7 +50,10 @@ pub(crate) struct SpanDto {
 
 impl From<Span> for SpanDto {
     fn from(span: Span) -> Self {
-        Self { low: span.low, high: span.high }
+        Self {
+            low: span.low,
+            high: span.high,
+        }
     }
 }
 
@@ -63,5 +69,7 @@ pub(crate) struct Learning {
 /// The schema of an object with a value of this schema under each signal's name.
 pub(crate) fn map_of(value: &str) -> Schema {
     let value = RefOr::<Schema>::Ref(Ref::from_schema_name(value));
-    ObjectBuilder::new().additional_properties(Some(AdditionalProperties::RefOr(value))).into()
+    ObjectBuilder::new()
+        .additional_properties(Some(AdditionalProperties::RefOr(value)))
+        .into()
 }

@@ -104,7 +104,11 @@ impl From<ThresholdPolicy> for ThresholdDto {
     fn from(policy: ThresholdPolicy) -> Self {
         match policy {
             ThresholdPolicy::Contamination => Self::Contamination,
-            ThresholdPolicy::Budget { false_alarms_per_device_week } => Self::Budget { false_alarms_per_device_week },
+            ThresholdPolicy::Budget {
+                false_alarms_per_device_week,
+            } => Self::Budget {
+                false_alarms_per_device_week,
+            },
         }
     }
 }
@@ -166,7 +170,17 @@ impl From<&LabelledReport> for Labelled {
             roc_auc: it.roc_auc,
             average_precision: it.average_precision,
             false_alarms_per_device_day: it.false_alarms_per_device_day,
-            recall_by_kind: kinds.map(|(kind, recall, readings)| (kind.clone(), KindRecall { recall: *recall, readings: *readings })).collect(),
+            recall_by_kind: kinds
+                .map(|(kind, recall, readings)| {
+                    (
+                        kind.clone(),
+                        KindRecall {
+                            recall: *recall,
+                            readings: *readings,
+                        },
+                    )
+                })
+                .collect(),
         }
     }
 }

@@ -45,6 +45,11 @@ pub(crate) struct ItemProblem {
 
 impl ItemProblem {
     pub(crate) fn new(index: usize, rejection: Rejection) -> Self {
-        Self { index, code: rejection.code.as_str(), field: rejection.field, detail: rejection.detail }
+        Self {
+            index,
+            code: rejection.code.as_str(),
+            field: rejection.field,
+            detail: rejection.detail,
+        }
     }
 }

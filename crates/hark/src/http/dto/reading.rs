@@ -61,7 +61,11 @@ impl<'a> LocationDto<'a> {
     pub(crate) fn new(location: &'a Location) -> Option<Self> {
         let Location { building, floor, room } = location;
         let known = building.is_some() || floor.is_some() || room.is_some();
-        known.then(|| Self { building: building.as_deref(), floor: floor.as_deref(), room: room.as_deref() })
+        known.then_some(Self {
+            building: building.as_deref(),
+            floor: floor.as_deref(),
+            room: room.as_deref(),
+        })
     }
 }
 
@@ -93,7 +97,10 @@ pub(crate) struct TruthDto<'a> {
 
 impl<'a> TruthDto<'a> {
     fn new(truth: &'a Truth) -> Self {
-        Self { is_anomaly: truth.is_anomaly, anomaly_type: truth.anomaly_type.as_deref() }
+        Self {
+            is_anomaly: truth.is_anomaly,
+            anomaly_type: truth.anomaly_type.as_deref(),
+        }
     }
 }
 
@@ -117,7 +124,10 @@ impl<'a> VerdictDto<'a> {
             model_version: &verdict.model_version,
             score: verdict.score,
             is_anomaly: verdict.is_anomaly,
-            signals: JudgementsDto { signals, judgements: &verdict.signals },
+            signals: JudgementsDto {
+                signals,
+                judgements: &verdict.signals,
+            },
             reasons: ReasonsDto(&verdict.reasons),
         }
     }
@@ -153,7 +163,11 @@ pub(crate) struct JudgementDto {
 
 impl From<Judgement> for JudgementDto {
     fn from(it: Judgement) -> Self {
-        Self { score: it.score, is_anomaly: it.is_anomaly, expected: it.expected.map(SpanDto::from) }
+        Self {
+            score: it.score,
+            is_anomaly: it.is_anomaly,
+            expected: it.expected.map(SpanDto::from),
+        }
     }
 }
 
@@ -180,8 +194,20 @@ pub(crate) struct ReasonDto<'a> {
 
 impl<'a> From<&'a Reason> for ReasonDto<'a> {
     fn from(reason: &'a Reason) -> Self {
-        Self { signal: &reason.signal, direction: reason.direction.as_str(), text: &reason.text }
+        Self {
+            signal: &reason.signal,
+            direction: reason.direction.as_str(),
+            text: &reason.text,
+        }
     }
+}
+
+/// Readings, as they are or summed up.
+#[derive(Debug, serde::Serialize, ToSchema)]
+#[serde(untagged)]
+pub(crate) enum ReadingsAnswer<'a> {
+    Page(ReadingsPage<'a>),
+    Buckets(Buckets<'a>),
 }
 
 /// A page of readings.
@@ -215,9 +241,19 @@ pub(crate) struct BucketDto<'a> {
 
 impl<'a> BucketDto<'a> {
     pub(crate) fn new(bucket: &'a Bucket, signals: &'a Signals) -> Self {
-        let Bucket { start, readings, anomalies, signals: stats } = bucket;
+        let Bucket {
+            start,
+            readings,
+            anomalies,
+            signals: stats,
+        } = bucket;
         let signals = StatsBySignal { signals, stats };
-        Self { start: Time(*start), readings: *readings, anomalies: *anomalies, signals }
+        Self {
+            start: Time(*start),
+            readings: *readings,
+            anomalies: *anomalies,
+            signals,
+        }
     }
 }
 
@@ -246,7 +282,12 @@ pub(crate) struct StatsDto {
 
 impl From<SignalStats> for StatsDto {
     fn from(it: SignalStats) -> Self {
-        Self { count: it.count, min: it.min, max: it.max, mean: it.mean }
+        Self {
+            count: it.count,
+            min: it.min,
+            max: it.max,
+            mean: it.mean,
+        }
     }
 }
 
@@ -292,7 +333,16 @@ pub(crate) struct ItemResult<'a> {
 impl ItemResult<'_> {
     /// A reading that was stored and of which there is nothing to say.
     pub(crate) fn new(index: usize) -> Self {
-        Self { index, status: "stored", late: false, clock_suspect: false, ignored: &[], code: None, field: None, detail: None }
+        Self {
+            index,
+            status: "stored",
+            late: false,
+            clock_suspect: false,
+            ignored: &[],
+            code: None,
+            field: None,
+            detail: None,
+        }
     }
 }
 

@@ -21,11 +21,19 @@ async fn a_reading_is_judged_with_the_fields_of_the_contract() {
     let answer = running.post_json("/detect", ASKED).await;
     insta::assert_json_snapshot!("detect", masked(answer.json()));
     let odd = running.post_json("/detect", FAR_OFF).await.json();
-    assert_eq!((&odd["is_anomaly"], &odd["is_temp_anomaly"]), (&true.into(), &true.into()));
+    assert_eq!(
+        (&odd["is_anomaly"], &odd["is_temp_anomaly"]),
+        (&true.into(), &true.into())
+    );
     assert!(odd["temp_anomaly_score"].as_f64().unwrap() < 0.0 && odd["reasons"][0]["text"].is_string());
-    let one = running.post_json("/detect/temperature", r#"{"device_id":"nobody","temperature":21.4}"#).await;
+    let one = running
+        .post_json("/detect/temperature", r#"{"device_id":"nobody","temperature":21.4}"#)
+        .await;
     insta::assert_json_snapshot!("detect_temperature", masked(one.json()));
-    assert_eq!(running.post_json("/detect/temp", ASKED).await.json()["temperature"], 21.4);
+    assert_eq!(
+        running.post_json("/detect/temp", ASKED).await.json()["temperature"],
+        21.4
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -36,7 +44,10 @@ async fn asking_changes_nothing() {
         running.post_json("/detect", FAR_OFF).await;
     }
     let later = running.post_json("/detect", ASKED).await.json();
-    assert_eq!((&first["history"], &first["anomaly_score"]), (&later["history"], &later["anomaly_score"]));
+    assert_eq!(
+        (&first["history"], &first["anomaly_score"]),
+        (&later["history"], &later["anomaly_score"])
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -48,7 +59,10 @@ async fn what_is_asked_is_judged_as_what_is_stored() {
     let stored = running.get("/api/v1/readings?device_id=pump-2&limit=1").await.json();
     let verdict = &stored["readings"][0]["verdict"];
     assert_eq!(verdict["score"], asked["anomaly_score"]);
-    assert_eq!(verdict["signals"]["vibration"]["score"], asked["vibration_anomaly_score"]);
+    assert_eq!(
+        verdict["signals"]["vibration"]["score"],
+        asked["vibration_anomaly_score"]
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -56,11 +70,23 @@ async fn a_missing_signal_is_named() {
     let running = Running::trained().await;
     let part = r#"{"device_id":"pump-1","temperature":21}"#;
     let missing = |field: &str| ("missing_field".to_owned(), field.to_owned());
-    assert_eq!(running.post_json("/detect", part).await.problem(422), missing("vibration"));
-    assert_eq!(running.post_json("/detect/vibration", part).await.problem(422), missing("vibration"));
+    assert_eq!(
+        running.post_json("/detect", part).await.problem(422),
+        missing("vibration")
+    );
+    assert_eq!(
+        running.post_json("/detect/vibration", part).await.problem(422),
+        missing("vibration")
+    );
     let none = r#"{"device_id":"pump-1"}"#;
-    assert_eq!(running.post_json("/detect/temperature", none).await.problem(422), missing("temperature"));
-    assert_eq!(running.post_json("/detect/humidity", part).await.problem(404).1, "signal");
+    assert_eq!(
+        running.post_json("/detect/temperature", none).await.problem(422),
+        missing("temperature")
+    );
+    assert_eq!(
+        running.post_json("/detect/humidity", part).await.problem(404).1,
+        "signal"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -70,14 +96,43 @@ async fn a_batch_keeps_its_order_and_puts_an_error_in_the_place_of_a_bad_one() {
     let answer = running.post_json("/detect/batch", batch).await;
     assert_eq!(answer.status, 207);
     let items = answer.json();
-    assert_eq!((&items[0]["temperature"], &items[2]["temperature"]), (&80.0.into(), &21.4.into()));
-    assert_eq!((&items[1]["error"]["code"], &items[1]["error"]["status"]), (&"no_signal".into(), &422.into()));
-    let lines = running.post("/detect/batch", "application/x-ndjson", format!("{ASKED}\n{FAR_OFF}\n")).await;
-    assert_eq!((lines.status.as_u16(), &lines.headers["content-type"]), (200, &"application/x-ndjson".parse().unwrap()));
+    assert_eq!(
+        (&items[0]["temperature"], &items[2]["temperature"]),
+        (&80.0.into(), &21.4.into())
+    );
+    assert_eq!(
+        (&items[1]["error"]["code"], &items[1]["error"]["status"]),
+        (&"no_signal".into(), &422.into())
+    );
+    let lines = running
+        .post("/detect/batch", "application/x-ndjson", format!("{ASKED}\n{FAR_OFF}\n"))
+        .await;
+    assert_eq!(
+        (lines.status.as_u16(), &lines.headers["content-type"]),
+        (200, &"application/x-ndjson".parse().unwrap())
+    );
     assert_eq!(lines.bytes.iter().filter(|it| **it == b'\n').count(), 2);
-    assert_eq!(running.post_json("/detect/batch", "[]").await.json(), serde_json::json!([]));
-    assert_eq!(running.post_json("/detect/batch", ASKED).await.problem(422).0, "wrong_type");
-    assert_eq!(running.post_json("/detect", format!("[{ASKED}]")).await.problem(422).0, "wrong_type");
+    assert_eq!(
+        running.post_json("/detect/batch", "[]").await.json(),
+        serde_json::json!([])
+    );
+    assert_eq!(
+        running.post_json("/detect/batch", ASKED).await.problem(422).0,
+        "wrong_type"
+    );
+    assert_eq!(
+        running.post_json("/detect", format!("[{ASKED}]")).await.problem(422).0,
+        "wrong_type"
+    );
     let many = format!("[{}{ASKED}]", format!("{ASKED},").repeat(499));
-    assert_eq!(running.post_json("/detect/batch", many).await.json().as_array().unwrap().len(), 500);
+    assert_eq!(
+        running
+            .post_json("/detect/batch", many)
+            .await
+            .json()
+            .as_array()
+            .unwrap()
+            .len(),
+        500
+    );
 }

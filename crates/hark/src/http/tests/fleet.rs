@@ -8,7 +8,10 @@ async fn devices_say_where_they_stand_and_how_they_are() {
     let devices = running.get("/api/v1/devices").await.json();
     let devices = devices["devices"].as_array().unwrap();
     assert_eq!(devices.len(), 3);
-    assert_eq!((&devices[0]["state"], &devices[0]["readings"]), (&"fine".into(), &360.into()));
+    assert_eq!(
+        (&devices[0]["state"], &devices[0]["readings"]),
+        (&"fine".into(), &360.into())
+    );
     let detail = running.get("/api/v1/devices/pump-2").await.json();
     insta::assert_json_snapshot!("a_device", masked(detail));
 }
@@ -16,9 +19,14 @@ async fn devices_say_where_they_stand_and_how_they_are() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_device_whose_last_reading_is_anomalous_is_odd_in_every_answer() {
     let running = Running::trained().await;
-    running.post_json("/api/v1/readings", reading("pump-3", 601, 90.0)).await;
+    running
+        .post_json("/api/v1/readings", reading("pump-3", 595, 90.0))
+        .await;
     let device = running.get("/api/v1/devices/pump-3").await.json();
-    assert_eq!((&device["state"], &device["last"]["verdict"]["is_anomaly"]), (&"odd".into(), &true.into()));
+    assert_eq!(
+        (&device["state"], &device["last"]["verdict"]["is_anomaly"]),
+        (&"odd".into(), &true.into())
+    );
     let summary = running.get("/api/v1/summary?hours=1").await.json();
     assert_eq!(summary["devices"]["odd"], 1);
     assert_eq!(summary["newest_anomalies"][0]["device_id"], "pump-3");
@@ -46,18 +54,39 @@ async fn models_are_listed_measured_and_promoted() {
     let running = Running::trained().await;
     insta::assert_json_snapshot!("models", masked(running.get("/api/v1/models").await.json()));
     let metrics = running.get("/api/v1/models/m-0001/metrics").await.json();
-    assert_eq!((&metrics["version"], &metrics["threshold"]["policy"]), (&"m-0001".into(), &"budget".into()));
+    assert_eq!(
+        (&metrics["version"], &metrics["threshold"]["policy"]),
+        (&"m-0001".into(), &"budget".into())
+    );
     assert!(metrics["score_quantiles"]["0.5"].is_f64() && metrics["signals"]["vibration"]["flag_rate"].is_f64());
 
     let registry = &running.app.registry;
     let model = registry.load("m-0001").unwrap();
     let second = registry.reserve().unwrap();
-    registry.register(&detector::Model { version: second.as_str().into(), ..model }, None).unwrap();
+    registry
+        .register(
+            &detector::Model {
+                version: second.as_str().into(),
+                ..model
+            },
+            None,
+        )
+        .unwrap();
     let promoted = running.post_json("/api/v1/models/m-0002/promote", "").await.json();
     assert_eq!(promoted, serde_json::json!({"live": "m-0002", "previous": "m-0001"}));
     assert_eq!(running.get("/health").await.json()["model_version"], "m-0002");
-    assert_eq!(running.get("/api/v1/models/m-0002/metrics").await.json()["held_out"], serde_json::Value::Null);
-    assert_eq!(running.post_json("/api/v1/models/m-0009/promote", "").await.problem(404).1, "version");
+    assert_eq!(
+        running.get("/api/v1/models/m-0002/metrics").await.json()["held_out"],
+        serde_json::Value::Null
+    );
+    assert_eq!(
+        running
+            .post_json("/api/v1/models/m-0009/promote", "")
+            .await
+            .problem(404)
+            .1,
+        "version"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -66,7 +95,14 @@ async fn a_damaged_model_is_refused_and_the_old_one_goes_on() {
     let dir = running.app.config.data.dir.join("models").join("m-0002");
     std::fs::create_dir(&dir).unwrap();
     std::fs::write(dir.join("model.hark"), b"HARKMODL nonsense").unwrap();
-    assert_eq!(running.post_json("/api/v1/models/m-0002/promote", "").await.problem(409).0, "model_refused");
+    assert_eq!(
+        running
+            .post_json("/api/v1/models/m-0002/promote", "")
+            .await
+            .problem(409)
+            .0,
+        "model_refused"
+    );
     assert_eq!(running.get("/health").await.json()["model_version"], "m-0001");
     let listed = running.get("/api/v1/models").await.json();
     assert!(listed["models"][1]["error"].is_string(), "{listed}");
@@ -81,7 +117,10 @@ async fn health_readiness_and_metrics_are_told() {
     let metrics = running.get("/metrics").await;
     let text = String::from_utf8(metrics.bytes.to_vec()).unwrap();
     assert!(text.contains("hark_readings_stored_total 0"), "{text}");
-    assert!(text.contains(r#"hark_http_requests_total{route="/readyz",status="2xx"} 1"#), "{text}");
+    assert!(
+        text.contains(r#"hark_http_requests_total{route="/readyz",status="2xx"} 1"#),
+        "{text}"
+    );
     running.stop.cancel();
     assert_eq!(running.get("/readyz").await.problem(503).0, "stopping");
     assert_eq!(running.get("/livez").await.status, 200);
@@ -94,7 +133,13 @@ async fn every_answer_carries_the_headers_that_keep_a_browser_in() {
         let headers = running.get(path).await.headers;
         assert_eq!(headers["x-content-type-options"], "nosniff", "{path}");
         assert_eq!(headers["referrer-policy"], "no-referrer", "{path}");
-        assert!(headers["content-security-policy"].to_str().unwrap().contains("frame-ancestors 'none'"), "{path}");
+        assert!(
+            headers["content-security-policy"]
+                .to_str()
+                .unwrap()
+                .contains("frame-ancestors 'none'"),
+            "{path}"
+        );
         assert_eq!(headers["cache-control"], "no-store", "{path}");
     }
 }

@@ -4,6 +4,7 @@ mod detection;
 mod fleet;
 mod hostile;
 mod openapi;
+mod parity;
 mod posting;
 mod server;
 mod streaming;

@@ -17,7 +17,13 @@ async fn the_routes_are_these() {
     let mut routes = String::new();
     for (path, methods) in document["paths"].as_object().unwrap() {
         for (method, operation) in methods.as_object().unwrap() {
-            writeln!(routes, "{} {path} — {}", method.to_uppercase(), operation["summary"].as_str().unwrap()).unwrap();
+            writeln!(
+                routes,
+                "{} {path} — {}",
+                method.to_uppercase(),
+                operation["summary"].as_str().unwrap()
+            )
+            .unwrap();
         }
     }
     insta::assert_snapshot!("routes", routes);
@@ -59,7 +65,10 @@ async fn the_page_of_the_document_comes_from_the_binary() {
     let page = running.get("/docs/").await;
     let html = String::from_utf8(page.bytes.to_vec()).unwrap();
     assert!(!html.contains("https://") && !html.contains("<script>"), "{html}");
-    for file in html.split(['"', '\'']).filter(|it| it.ends_with(".js") || it.ends_with(".css")) {
+    for file in html
+        .split(['"', '\''])
+        .filter(|it| it.ends_with(".js") || it.ends_with(".css"))
+    {
         let answer = running.get(&format!("/docs/{}", file.trim_start_matches("./"))).await;
         assert_eq!(answer.status, 200, "{file}");
     }

@@ -3,7 +3,7 @@
 use domain::RejectionCode;
 use warehouse::DeadLetterQuery;
 
-use super::support::{Running, masked, reading};
+use super::support::{Running, escaped, masked, reading};
 
 const GOOD: &str = r#"{"device_id":"a","timestamp":"2025-08-06T10:00:00Z","temperature":21.5,"vibration":1.2}"#;
 
@@ -26,7 +26,16 @@ async fn a_partly_bad_batch_stores_the_good_ones_and_says_what_became_of_each() 
     let answer = running.post_json("/api/v1/readings", batch).await;
     assert_eq!(answer.status, 207);
     insta::assert_json_snapshot!("a_partly_bad_batch", answer.json());
-    let letters = running.app.warehouse.dead_letters(DeadLetterQuery { code: None, limit: 10, after: None }).await.unwrap();
+    let letters = running
+        .app
+        .warehouse
+        .dead_letters(DeadLetterQuery {
+            code: None,
+            limit: 10,
+            after: None,
+        })
+        .await
+        .unwrap();
     let payloads: Vec<&[u8]> = letters.items.iter().map(|it| &*it.letter.payload).collect();
     assert_eq!(payloads, [&b"17"[..], br#"{"device_id":"a"}"#]);
 }
@@ -34,10 +43,22 @@ async fn a_partly_bad_batch_stores_the_good_ones_and_says_what_became_of_each() 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_wholly_bad_batch_is_a_problem_that_names_each_item() {
     let running = Running::start().await;
-    let answer = running.post_json("/api/v1/readings", r#"[{"device_id":"a"},{"device_id":"b","timestamp":"now"}]"#).await;
+    let answer = running
+        .post_json(
+            "/api/v1/readings",
+            r#"[{"device_id":"a"},{"device_id":"b","timestamp":"now"}]"#,
+        )
+        .await;
     assert_eq!(answer.problem(422).0, "none_taken");
     insta::assert_json_snapshot!("a_wholly_bad_batch", answer.json());
-    assert_eq!(running.post("/api/v1/readings", "application/x-ndjson", "x\ny\n").await.problem(400).0, "none_taken");
+    assert_eq!(
+        running
+            .post("/api/v1/readings", "application/x-ndjson", "x\ny\n")
+            .await
+            .problem(400)
+            .0,
+        "none_taken"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -46,8 +67,18 @@ async fn what_is_no_json_at_all_is_kept_as_it_came() {
     for body in ["hello", "[1,2"] {
         running.post_json("/api/v1/readings", body).await.problem(400);
     }
-    let letters = running.app.warehouse.dead_letters(DeadLetterQuery { code: Some(RejectionCode::MalformedJson), limit: 10, after: None });
-    let payloads: Vec<Vec<u8>> = letters.await.unwrap().items.into_iter().map(|it| it.letter.payload).collect();
+    let letters = running.app.warehouse.dead_letters(DeadLetterQuery {
+        code: Some(RejectionCode::MalformedJson),
+        limit: 10,
+        after: None,
+    });
+    let payloads: Vec<Vec<u8>> = letters
+        .await
+        .unwrap()
+        .items
+        .into_iter()
+        .map(|it| it.letter.payload)
+        .collect();
     assert_eq!(payloads, [b"[1,2".to_vec(), b"hello".to_vec()]);
     assert_eq!(running.get("/api/v1/summary").await.json()["dead_letters"], 2);
 }
@@ -55,8 +86,16 @@ async fn what_is_no_json_at_all_is_kept_as_it_came() {
 #[tokio::test(flavor = "multi_thread")]
 async fn ndjson_is_taken_line_by_line_whatever_ends_the_lines() {
     let running = Running::start().await;
-    let lines = format!("{}\r\n\n  {}  \n{}", reading("a", 0, 20.0), reading("a", 1, 20.0), reading("b", 0, 20.0));
-    let answer = running.post("/api/v1/readings", "application/x-ndjson", lines).await.json();
+    let lines = format!(
+        "{}\r\n\n  {}  \n{}",
+        reading("a", 0, 20.0),
+        reading("a", 1, 20.0),
+        reading("b", 0, 20.0)
+    );
+    let answer = running
+        .post("/api/v1/readings", "application/x-ndjson", lines)
+        .await
+        .json();
     assert_eq!(answer["stored"], 3);
     assert_eq!(running.post_json("/api/v1/readings", "[]").await.json()["stored"], 0);
 }
@@ -65,14 +104,25 @@ async fn ndjson_is_taken_line_by_line_whatever_ends_the_lines() {
 async fn pages_follow_each_other_without_gap_or_double() {
     let running = Running::start().await;
     let lines: Vec<String> = (0..25).map(|it| reading("a", it, it as f64)).collect();
-    running.post("/api/v1/readings", "application/x-ndjson", lines.join("\n")).await;
+    running
+        .post("/api/v1/readings", "application/x-ndjson", lines.join("\n"))
+        .await;
     for order in ["newest", "oldest"] {
         let (mut seen, mut cursor) = (Vec::new(), String::new());
         loop {
-            let page = running.get(&format!("/api/v1/readings?limit=10&order={order}&cursor={cursor}")).await.json();
-            seen.extend(page["readings"].as_array().unwrap().iter().map(|it| it["values"]["temperature"].as_f64().unwrap()));
+            let page = running
+                .get(&format!("/api/v1/readings?limit=10&order={order}&cursor={cursor}"))
+                .await
+                .json();
+            seen.extend(
+                page["readings"]
+                    .as_array()
+                    .unwrap()
+                    .iter()
+                    .map(|it| it["values"]["temperature"].as_f64().unwrap()),
+            );
             let Some(next) = page["next"].as_str() else { break };
-            cursor = next.to_owned();
+            cursor = escaped(next);
         }
         let mut expected: Vec<f64> = (0..25).map(f64::from).collect();
         if order == "newest" {
@@ -85,13 +135,23 @@ async fn pages_follow_each_other_without_gap_or_double() {
 #[tokio::test(flavor = "multi_thread")]
 async fn buckets_keep_the_spike() {
     let running = Running::start().await;
-    let lines: Vec<String> = (0..300).map(|it| reading("a", it, if it == 150 { 99.0 } else { 20.0 })).collect();
-    running.post("/api/v1/readings", "application/x-ndjson", lines.join("\n")).await;
+    let lines: Vec<String> = (0..300)
+        .map(|it| reading("a", it, if it == 150 { 99.0 } else { 20.0 }))
+        .collect();
+    running
+        .post("/api/v1/readings", "application/x-ndjson", lines.join("\n"))
+        .await;
     let answer = running.get("/api/v1/readings?resolution=1m").await.json();
     let buckets = answer["buckets"].as_array().unwrap();
-    let highest = buckets.iter().filter_map(|it| it["signals"]["temperature"]["max"].as_f64()).fold(0.0, f64::max);
+    let highest = buckets
+        .iter()
+        .filter_map(|it| it["signals"]["temperature"]["max"].as_f64())
+        .fold(0.0, f64::max);
     let total: u64 = buckets.iter().filter_map(|it| it["readings"].as_u64()).sum();
     assert_eq!((highest, total, &answer["width_seconds"]), (99.0, 300, &60.into()));
     let auto = running.get("/api/v1/readings?resolution=auto&device_id=a").await.json();
-    assert_eq!((&auto["resolution"], &auto["next"]), (&"5m".into(), &serde_json::Value::Null));
+    assert_eq!(
+        (&auto["resolution"], &auto["next"]),
+        (&"5m".into(), &serde_json::Value::Null)
+    );
 }

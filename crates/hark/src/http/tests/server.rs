@@ -35,7 +35,8 @@ impl Server {
     }
 
     async fn get(&self, headers: &str) -> String {
-        self.exchange(format!("GET /health HTTP/1.1\r\n{headers}connection: close\r\n\r\n").as_bytes()).await
+        self.exchange(format!("GET /health HTTP/1.1\r\n{headers}connection: close\r\n\r\n").as_bytes())
+            .await
     }
 }
 
@@ -45,13 +46,19 @@ async fn a_client_that_never_ends_its_request_is_cut_off() {
     let running = Running::start().await;
     let server = Server::start(&running).await;
     let begun = tokio::time::Instant::now();
-    let head = server.exchange(b"GET /health HTTP/1.1\r\nhost: localhost\r\nx-slow: ").await;
+    let head = server
+        .exchange(b"GET /health HTTP/1.1\r\nhost: localhost\r\nx-slow: ")
+        .await;
     assert!(!head.contains("200"), "{head}");
     assert!(begun.elapsed().as_secs() <= 15);
-    let body = b"POST /detect HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{";
+    let body =
+        b"POST /detect HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{";
     let begun = tokio::time::Instant::now();
     let answer = server.exchange(body).await;
-    assert!(answer.starts_with("HTTP/1.1 408") && answer.contains("too_slow"), "{answer}");
+    assert!(
+        answer.starts_with("HTTP/1.1 408") && answer.contains("too_slow"),
+        "{answer}"
+    );
     assert!(begun.elapsed().as_secs() <= 35);
 }
 
@@ -62,7 +69,10 @@ async fn a_name_that_is_not_loopback_gets_no_answer_on_loopback() {
     assert!(server.get("host: localhost:8000\r\n").await.starts_with("HTTP/1.1 200"));
     assert!(server.get("host: [::1]:8000\r\n").await.starts_with("HTTP/1.1 200"));
     let foreign = server.get("host: rebound.example:8000\r\n").await;
-    assert!(foreign.starts_with("HTTP/1.1 421") && foreign.contains("foreign_host"), "{foreign}");
+    assert!(
+        foreign.starts_with("HTTP/1.1 421") && foreign.contains("foreign_host"),
+        "{foreign}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -71,7 +81,9 @@ async fn a_page_of_another_origin_cannot_post() {
     let server = Server::start(&running).await;
     let post = async |origin: &str| {
         let head = format!("POST /api/v1/readings HTTP/1.1\r\nhost: localhost:8000\r\norigin: {origin}\r\n");
-        server.exchange(format!("{head}content-length: 2\r\nconnection: close\r\n\r\n[]").as_bytes()).await
+        server
+            .exchange(format!("{head}content-length: 2\r\nconnection: close\r\n\r\n[]").as_bytes())
+            .await
     };
     assert!(post("http://localhost:8000").await.starts_with("HTTP/1.1 200"));
     assert!(post("http://evil.example").await.starts_with("HTTP/1.1 403"));
@@ -85,7 +97,10 @@ async fn a_client_that_sends_too_much_can_still_read_why_it_is_refused() {
     let mut request = b"POST /detect HTTP/1.1\r\nhost: localhost\r\ncontent-length: 3000000\r\n\r\n".to_vec();
     request.resize(request.len() + 3_000_000, b' ');
     let answer = server.exchange(&request).await;
-    assert!(answer.starts_with("HTTP/1.1 413") && answer.contains("too_large"), "{answer}");
+    assert!(
+        answer.starts_with("HTTP/1.1 413") && answer.contains("too_large"),
+        "{answer}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -93,7 +108,10 @@ async fn the_server_ends_with_streams_and_idle_connections_open() {
     let running = Running::start().await;
     let server = Server::start(&running).await;
     let mut stream = TcpStream::connect(server.at).await.unwrap();
-    stream.write_all(b"GET /api/v1/stream HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
+    stream
+        .write_all(b"GET /api/v1/stream HTTP/1.1\r\nhost: localhost\r\n\r\n")
+        .await
+        .unwrap();
     let mut begin = [0; 12];
     stream.read_exact(&mut begin).await.unwrap();
     let _idle = TcpStream::connect(server.at).await.unwrap();

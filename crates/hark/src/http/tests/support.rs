@@ -14,9 +14,10 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
 use crate::app::{App, Tasks};
+use crate::cli::Promotion;
 use crate::config::{Config, Environment, Flags};
 use crate::runtime::clock;
-use crate::runtime::training::{self, Order, Promotion};
+use crate::runtime::training::{self, Order};
 
 /// Hark in a folder that goes with it.
 pub(crate) struct Running {
@@ -38,7 +39,11 @@ pub(crate) struct Answer {
 impl Answer {
     pub(crate) async fn of(response: axum::response::Response) -> Self {
         let (parts, body) = response.into_parts();
-        Self { status: parts.status, headers: parts.headers, bytes: body.collect().await.unwrap().to_bytes() }
+        Self {
+            status: parts.status,
+            headers: parts.headers,
+            bytes: body.collect().await.unwrap().to_bytes(),
+        }
     }
 
     #[track_caller]
@@ -62,23 +67,40 @@ impl Answer {
 impl Running {
     pub(crate) async fn start() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let mut config = Config::load_with(&Flags::default(), &Environment::default()).unwrap().config;
+        let mut config = Config::load_with(&Flags::default(), &Environment::default())
+            .unwrap()
+            .config;
         config.data.dir = dir.path().to_owned();
         config.train.min_readings = 300;
         let stop = CancellationToken::new();
         let (app, subscriber) = App::open(config, stop.clone()).await.unwrap();
         let mut tasks = Tasks::new();
         app.start(subscriber, &mut tasks);
-        Self { router: super::super::router(app.clone()), app, stop, _tasks: tasks, _dir: dir }
+        Self {
+            router: super::super::router(app.clone()),
+            app,
+            stop,
+            _tasks: tasks,
+            _dir: dir,
+        }
     }
 
     /// Three devices with an hour of readings up to now, and a model that learned from them.
     pub(crate) async fn trained() -> Self {
         let running = Self::start().await;
-        let answer = running.post("/api/v1/readings", "application/x-ndjson", history()).await;
+        let answer = running
+            .post("/api/v1/readings", "application/x-ndjson", history())
+            .await;
         assert_eq!(answer.status, StatusCode::OK, "{answer:?}");
         let order = Order::of(&running.app.config, Promotion::Always).unwrap();
-        training::train(running.app.warehouse.as_ref(), &running.app.registry, &order, &|_, _| {}).await.unwrap();
+        training::train(
+            running.app.warehouse.as_ref(),
+            &running.app.registry,
+            &order,
+            &|_, _| {},
+        )
+        .await
+        .unwrap();
         running.app.live_model.refresh();
         running
     }
@@ -92,12 +114,23 @@ impl Running {
     }
 
     pub(crate) async fn post(&self, path: &str, kind: &str, body: impl Into<Body>) -> Answer {
-        self.ask(Request::post(path).header(header::CONTENT_TYPE, kind).body(body.into()).unwrap()).await
+        self.ask(
+            Request::post(path)
+                .header(header::CONTENT_TYPE, kind)
+                .body(body.into())
+                .unwrap(),
+        )
+        .await
     }
 
     pub(crate) async fn post_json(&self, path: &str, body: impl Into<String>) -> Answer {
         self.post(path, "application/json", body.into()).await
     }
+}
+
+/// A text as part of a URL.
+pub(crate) fn escaped(text: &str) -> String {
+    text.bytes().map(|it| format!("%{it:02X}")).collect()
 }
 
 /// A reading ten minutes before now and so many seconds.

@@ -1,16 +1,12 @@
 //! Acknowledged means stored: the process is killed again and again while clients post.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod support;
-
 use std::collections::BTreeSet;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use super::support::{Hark, agent};
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64;
-use support::{Hark, agent};
 
 const KILLS: usize = 25;
 const CLIENTS: usize = 4;
@@ -56,8 +52,8 @@ fn nothing_acknowledged_is_lost_or_doubled_by_kills() {
     for _ in 0..KILLS {
         let mut hark = Hark::serve(data.path());
         let (answered, deadline) = (AtomicUsize::new(0), random.random_range(1..40));
+        let api = hark.api.clone();
         std::thread::scope(|scope| {
-            let api = hark.api.clone();
             let clients: Vec<_> = (0..CLIENTS)
                 .map(|client| {
                     let (api, next, acked, answered) = (&api, &next[client], &acked, &answered);

@@ -7,20 +7,20 @@ use std::process::{Child, Command, Stdio};
 use serde_json::Value;
 
 /// A hark process that is killed when it goes out of scope.
-pub struct Hark {
+pub(crate) struct Hark {
     child: Child,
     /// `http://127.0.0.1:PORT` of the API.
-    pub api: String,
+    pub(crate) api: String,
 }
 
 impl Hark {
     /// Starts `hark serve` on a free port and waits until it says where it listens.
-    pub fn serve(data: &Path) -> Self {
+    pub(crate) fn serve(data: &Path) -> Self {
         Self::start(data, &["serve", "--listen", "127.0.0.1:0"])
     }
 
     /// Starts hark with these arguments and waits until it says where its API listens.
-    pub fn start(data: &Path, args: &[&str]) -> Self {
+    pub(crate) fn start(data: &Path, args: &[&str]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_hark"))
             .args(args)
             .args(["--log-format", "json", "--data-dir"])
@@ -54,13 +54,13 @@ impl Hark {
     }
 
     /// Ends the process at once, as a power cut would.
-    pub fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
 
     /// Asks the process to end, and says with which code it did.
-    pub fn terminate(&mut self) -> Option<i32> {
+    pub(crate) fn terminate(&mut self) -> Option<i32> {
         let asked = Command::new("kill")
             .args(["-TERM", &self.child.id().to_string()])
             .status()
@@ -70,7 +70,7 @@ impl Hark {
     }
 
     /// GETs JSON.
-    pub fn get(&self, path: &str) -> Value {
+    pub(crate) fn get(&self, path: &str) -> Value {
         agent()
             .get(format!("{}{path}", self.api))
             .call()
@@ -90,6 +90,6 @@ impl Drop for Hark {
 }
 
 /// A client that tells a status as a status, not as an error.
-pub fn agent() -> ureq::Agent {
+pub(crate) fn agent() -> ureq::Agent {
     ureq::Agent::config_builder().http_status_as_error(false).build().into()
 }

@@ -1,0 +1,12 @@
+//! Tests of running processes: what a kill leaves, and what a swap of models disturbs.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "what was measured and what the process said is for the person who reads the result"
+)]
+
+mod kill;
+mod support;
+mod swap;
