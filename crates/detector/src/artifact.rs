@@ -27,6 +27,9 @@ use crate::threshold::ThresholdPolicy;
 
 const MAGIC: &[u8; 8] = b"HARKMODL";
 const VERSION: u32 = 2;
+
+/// The oldest format that is still read: models of the kind `isolation-forest`, without a word on heads.
+const OLDEST: u32 = 1;
 const HASH_BYTES: usize = 32;
 
 /// The longest model file that is read.
@@ -42,7 +45,7 @@ pub enum ArtifactError {
     #[error("it is not a Hark model file")]
     Foreign,
     /// A format that this program does not read.
-    #[error("it has format version {0}, this program reads version {VERSION}")]
+    #[error("it has format version {0}, this program reads versions {OLDEST} to {VERSION}")]
     Version(u32),
     /// The hash does not fit.
     #[error("it is damaged: the SHA-256 at its end does not fit its content")]
@@ -65,11 +68,17 @@ pub enum ArtifactError {
 #[serde(deny_unknown_fields)]
 struct Header {
     version: String,
+    #[serde(default = "first_kind")]
     kind: Kind,
+    #[serde(default)]
     tempo: Tempo,
+    #[serde(default)]
     line: f64,
+    #[serde(default = "no_fleet")]
     fleet: [f64; 3],
+    #[serde(default)]
     devices: Vec<DeviceHeader>,
+    #[serde(default)]
     whole: Option<WholeHeader>,
     spec: FeatureSpec,
     signals: Vec<SignalHeader>,
@@ -85,6 +94,15 @@ struct SignalHeader {
     baseline: Option<Baseline>,
     /// Where there is one, a forest follows.
     threshold: Option<f64>,
+}
+
+/// The kind of all models before kinds had names.
+fn first_kind() -> Kind {
+    Kind::IsolationForest
+}
+
+fn no_fleet() -> [f64; 3] {
+    [1.0; 3]
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -151,7 +169,7 @@ impl Model {
         let rest = bytes.strip_prefix(MAGIC).ok_or(ArtifactError::Foreign)?;
         let (version, rest) = rest.split_first_chunk().ok_or(ArtifactError::Hash)?;
         let version = u32::from_le_bytes(*version);
-        if version != VERSION {
+        if !(OLDEST..=VERSION).contains(&version) {
             return Err(ArtifactError::Version(version));
         }
         let body = rest.len().checked_sub(HASH_BYTES).ok_or(ArtifactError::Hash)?;

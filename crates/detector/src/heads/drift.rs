@@ -19,11 +19,17 @@ const SMOOTH_CLIP: f64 = 3.0;
 /// What one signal moves the level by is clipped at so many scales.
 const LEVEL_CLIP: f64 = 5.0;
 
+/// What enters the scale is clipped at so many scales.
+const SCALE_CLIP: f64 = 3.0;
+
 /// Makes up for the clipping of the values that the scale is learned from.
 const SCALE_BIAS: f64 = 1.02;
 
 /// No scale is smaller than this share of the deviation over all that was seen.
 const RESTING: f64 = 0.2;
+
+/// The standard deviation of Gaussian noise in units of its mean absolute deviation.
+const NORMAL_SPREAD: f64 = 1.253_314_137_315_5;
 
 /// Nor smaller than this share of the value, which no sensor resolves.
 const RESOLUTION: f64 = 1e-5;
@@ -52,9 +58,9 @@ pub(crate) struct SignalDrift {
     last: f64,
     age: f64,
     seen: u32,
-    /// The mean and variance over all that was seen: slow to learn, not shrunk by what is rare.
+    /// The mean and the mean absolute deviation over all that was seen: slow to learn, not shrunk by what is rare.
     long_mean: f64,
-    long_variance: f64,
+    long_spread: f64,
     /// What was expected of the newest value, and the scale it was measured in.
     pub(crate) center: f64,
     pub(crate) scale: f64,
@@ -73,7 +79,7 @@ impl SignalDrift {
         age: 0.0,
         seen: 0,
         long_mean: 0.0,
-        long_variance: 0.0,
+        long_spread: 0.0,
         center: 0.0,
         scale: 0.0,
         parts: [0.0; 3],
@@ -111,37 +117,38 @@ impl SignalDrift {
         let weight = weights.scale.max(weights.units / self.age).min(1.0);
         let mut deviation = value - self.long_mean;
         if !is_learning {
-            let reach = LEVEL_CLIP * self.long_variance.sqrt().max(RESOLUTION * self.long_mean.abs());
+            let reach = LEVEL_CLIP * self.long_scale();
             deviation = deviation.clamp(-reach, reach);
         }
         self.long_mean += weight * deviation;
-        self.long_variance += weight * ((1.0 - weight) * deviation * deviation - self.long_variance);
+        self.long_spread += weight * (deviation.abs() - self.long_spread);
+    }
+
+    /// The standard deviation over all that was seen, as its mean absolute deviation has it: seldom spikes count little.
+    fn long_scale(&self) -> f64 {
+        (NORMAL_SPREAD * self.long_spread).max(RESOLUTION * self.long_mean.abs())
     }
 
     /// A signal that mostly rests, as on a machine that switches on and off, has robust scales near zero. What it does
     /// over a day or a week keeps its scale from vanishing.
     fn least_scale(&self) -> f64 {
-        (RESTING * self.long_variance.sqrt()).max(RESOLUTION * self.long_mean.abs())
+        (RESTING * self.long_scale()).max(RESOLUTION * self.long_mean.abs())
     }
 
     /// The value in standard deviations of all that was seen.
     pub(crate) fn standing(&self, value: f64) -> f64 {
-        let scale = self.long_variance.sqrt().max(RESOLUTION * self.long_mean.abs()) + 1e-9;
-        ((value - self.long_mean) / scale).clamp(-CLIP, CLIP)
+        ((value - self.long_mean) / (self.long_scale() + 1e-9)).clamp(-CLIP, CLIP)
     }
 
-    /// Takes the newest value in, which lay `deviation` from the level.
-    fn absorb(&mut self, deviation: f64, weights: &Weights, is_learning: bool) {
+    /// Takes the newest value in.
+    fn absorb(&mut self, value: f64, weights: &Weights, is_learning: bool) {
         let early = if is_learning { weights.units / self.age } else { 0.0 };
         let scale = self.variance.max(0.0).sqrt();
-        let (moved, measured) = if self.seen > 20 {
-            (
-                deviation.clamp(-LEVEL_CLIP * scale, LEVEL_CLIP * scale),
-                self.last.clamp(-3.0, 3.0) * scale,
-            )
-        } else {
-            (deviation, deviation)
-        };
+        let (mut moved, mut measured) = (value - self.level, value - self.level);
+        if self.seen > 20 {
+            moved = moved.clamp(-LEVEL_CLIP * scale, LEVEL_CLIP * scale);
+            measured = (value - self.center).clamp(-SCALE_CLIP * scale, SCALE_CLIP * scale);
+        }
         self.variance += weights.scale.max(early) * (measured * measured * SCALE_BIAS - self.variance);
         self.level += weights.level.max(early) * moved;
     }
@@ -156,7 +163,7 @@ impl SignalDrift {
             self.last,
             self.age,
             self.long_mean,
-            self.long_variance,
+            self.long_spread,
             self.center,
             self.scale,
         ];
@@ -179,7 +186,7 @@ impl SignalDrift {
             last,
             age,
             long_mean,
-            long_variance,
+            long_spread,
             center,
             scale,
         ] = numbers;
@@ -194,7 +201,7 @@ impl SignalDrift {
             age,
             seen,
             long_mean,
-            long_variance,
+            long_spread,
             center,
             scale,
             parts: [from.single()?, from.single()?, from.single()?],
@@ -281,7 +288,7 @@ impl Drift {
         for (at, value) in moment.values.iter().enumerate() {
             let Some(value) = value else { continue };
             let signal = &mut self.signals[at];
-            signal.absorb(value - signal.level, &moment.weights_of(at), moment.is_learning);
+            signal.absorb(value, &moment.weights_of(at), moment.is_learning);
         }
     }
 

@@ -11,7 +11,7 @@ use crate::features::StateError;
 const BINS: usize = 48;
 
 /// The surprise from which an alert is given.
-const ALERT: f64 = 3.15;
+const ALERT: f64 = 3.25;
 
 /// An alert of late raises the bar by this share.
 const RISE: f64 = 0.3;

@@ -29,6 +29,9 @@ const STEP: f64 = 1.2;
 /// Readings before the reference starts.
 const SETTLED: f64 = 100.0;
 
+/// A distance counts as at most so many times the usual upper end, so that one spike is over when it is over.
+const FELT: f64 = 2.0;
+
 /// A history of so many seconds is trusted in full.
 const TRUSTED: f64 = 7.0 * 86_400.0;
 
@@ -78,7 +81,12 @@ impl Place {
             0.0
         };
         let early = (units / self.age).min(1.0);
-        self.smooth += moment.weights.smooth.max(early) * (distance - self.smooth);
+        let felt = if self.age > SETTLED + 1.0 {
+            distance.min(FELT * self.usual.exp())
+        } else {
+            distance
+        };
+        self.smooth += moment.weights.smooth.max(early) * (felt - self.smooth);
         self.bank.absorb(
             deviations,
             CARE.trust(distance, moment.is_learning),
