@@ -15,7 +15,8 @@ use hyper::body::{Frame, Incoming};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use crate::http::error::ApiError;
@@ -24,6 +25,9 @@ const CONNECT_PATIENCE: Duration = Duration::from_secs(3);
 
 /// How long the API may take to begin its answer: longer than it waits for a body or a commit.
 const ANSWER_PATIENCE: Duration = Duration::from_secs(65);
+
+/// When this server stops, an API that stops with it has so long to say goodbye on its event streams.
+const FAREWELL: Duration = Duration::from_millis(200);
 
 /// Headers that are meant for one connection, not for what lies behind it.
 const HOP_BY_HOP: [HeaderName; 7] = [
@@ -109,7 +113,10 @@ impl Proxy {
         let body = if endless {
             Body::new(UntilStop {
                 body,
-                stop: Box::pin(stop.cancelled_owned()),
+                stop: Box::pin(async move {
+                    stop.cancelled().await;
+                    sleep(FAREWELL).await;
+                }),
             })
         } else {
             Body::new(body)
@@ -127,7 +134,7 @@ fn strip(headers: &mut HeaderMap) {
 /// An event stream on its way through, which ends when this server stops.
 struct UntilStop {
     body: Incoming,
-    stop: Pin<Box<WaitForCancellationFutureOwned>>,
+    stop: Pin<Box<dyn Future<Output = ()> + Send>>,
 }
 
 impl hyper::body::Body for UntilStop {

@@ -107,6 +107,10 @@ async fn events_pass_through_as_they_come() {
     running.post_json("/api/v1/readings", reading("a", 0, 20.0)).await;
     let second = body.frame().await.unwrap().unwrap().into_data().unwrap();
     assert!(second.windows(15).any(|it| it == b"event: readings"), "{second:?}");
+    running.stop.cancel();
+    let last = body.frame().await.unwrap().unwrap().into_data().unwrap();
+    assert_eq!(&last[..], b"event: bye\ndata: {}\n\n");
+    assert!(body.frame().await.is_none());
 }
 
 #[tokio::test]

@@ -35,6 +35,9 @@ const STALL_PATIENCE: Duration = Duration::from_secs(30);
 /// How long a client that is being refused may go on sending before its connection is cut: long enough to read why.
 const LINGER: Duration = Duration::from_secs(1);
 
+/// The same for a client that is idle when the server stops.
+const LAST_LINGER: Duration = Duration::from_millis(100);
+
 /// How long requests that are being answered have when the server stops.
 const STOP_PATIENCE: Duration = Duration::from_secs(6);
 
@@ -115,7 +118,7 @@ async fn connection(stream: TcpStream, router: Router, listens_on: ListensOn, st
     http.timer(TokioTimer::new())
         .header_read_timeout(HEADER_PATIENCE)
         .max_buf_size(MAX_HEAD_BYTES);
-    let mut connection = pin!(http.serve_connection(TokioIo::new(Patient::new(stream)), service));
+    let mut connection = pin!(http.serve_connection(TokioIo::new(Patient::new(stream, stop.clone())), service));
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
         () = stop.cancelled() => {
@@ -134,16 +137,18 @@ struct Patient {
     stream: TcpStream,
     stalled: Option<Pin<Box<Sleep>>>,
     lingering: Option<Pin<Box<Sleep>>>,
+    stop: CancellationToken,
 }
 
 impl Patient {
-    fn new(stream: TcpStream) -> Self {
+    fn new(stream: TcpStream, stop: CancellationToken) -> Self {
         // Without it small answers may wait for an acknowledgement; a socket that refuses still works.
         let _refused = stream.set_nodelay(true);
         Self {
             stream,
             stalled: None,
             lingering: None,
+            stop,
         }
     }
 
@@ -193,7 +198,8 @@ impl AsyncWrite for Patient {
     fn poll_shutdown(mut self: Pin<&mut Self>, task: &mut Task<'_>) -> Poll<io::Result<()>> {
         if self.lingering.is_none() {
             ready!(Pin::new(&mut self.stream).poll_shutdown(task))?;
-            self.lingering = Some(Box::pin(sleep(LINGER)));
+            let span = if self.stop.is_cancelled() { LAST_LINGER } else { LINGER };
+            self.lingering = Some(Box::pin(sleep(span)));
         }
         let mut scrap = [0_u8; 16 << 10];
         loop {
