@@ -232,7 +232,9 @@ fn incidents_name_the_faulty_signal_and_what_happened_to_it() {
     for (device, it) in &expected {
         let row = table.entry(it.name.clone()).or_default();
         row[0] += 1;
-        let meets = |incident: &Incident| incident.began <= it.to.after(HOUR / 4) && incident.last >= it.from;
+        let meets = |incident: &Incident| {
+            incident.began <= it.to.after(HOUR / 4) && incident.last.max(incident.opened) >= it.from
+        };
         let longest = |it: &&(DeviceId, Incident)| it.1.readings;
         let Some((_, incident)) = told
             .iter()

@@ -154,6 +154,24 @@ impl DeviceState {
         Some(self.heads.interval()).filter(|it| *it > 0.0)
     }
 
+    /// The newest value of one signal.
+    #[must_use]
+    pub fn newest(&self, at: usize) -> Option<f64> {
+        self.heads.signal(at)?.newest()
+    }
+
+    /// Whether one more such value would be one too many in a row, as a sensor that works does not give it.
+    #[must_use]
+    pub fn is_stuck_at(&self, at: usize, value: f64) -> bool {
+        self.heads.signal(at).is_some_and(|it| it.is_stuck_at(value))
+    }
+
+    /// How far the device has learned: so many of so many readings.
+    #[must_use]
+    pub fn progress(&self) -> (u64, u64) {
+        (self.readings.min(self.learning), self.learning)
+    }
+
     /// The history of one signal.
     #[must_use]
     pub fn signal(&self, at: usize) -> Option<&SignalHistory> {

@@ -158,6 +158,22 @@ impl SignalDrift {
         self.repeats >= STUCK && f64::from(self.repeats) >= f64::from(STUCK) * f64::from(self.usual_repeats)
     }
 
+    /// Whether it would be stuck with this value.
+    #[expect(
+        clippy::float_cmp,
+        reason = "a sensor that is stuck repeats its value to the last bit"
+    )]
+    pub(crate) fn is_stuck_at(&self, value: f64) -> bool {
+        let mut next = *self;
+        next.repeats = next.repeats.saturating_add(1);
+        self.seen > 0 && value == self.value && next.is_stuck()
+    }
+
+    /// The newest value.
+    pub(crate) fn newest(&self) -> Option<f64> {
+        (self.seen > 0).then_some(self.value)
+    }
+
     /// Counts for how long the smoothed deviation has been to one side, when its part in the bank is this.
     fn last_on(&mut self, part: f64, seconds: f64) {
         let is_same = part * self.lasting >= 0.0;
