@@ -10,7 +10,7 @@
 //! 32 bytes  SHA-256 of all of the above
 //! ```
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use domain::{DeviceId, MAX_SIGNALS, Signal, Signals, Timestamp};
@@ -76,6 +76,8 @@ struct Header {
     devices: Vec<DeviceHeader>,
     whole: Option<WholeHeader>,
     spec: FeatureSpec,
+    /// By the name of the type, in order, a place per signal.
+    peers: BTreeMap<String, Vec<Option<Baseline>>>,
     signals: Vec<SignalHeader>,
     provenance: ProvenanceHeader,
 }
@@ -218,6 +220,7 @@ fn header(model: &Model) -> Header {
             id: it.id,
         }),
         spec: model.extractor.spec().clone(),
+        peers: model.peers.clone().into_iter().collect(),
         signals: signals
             .map(|(((signal, baseline), part), deciles)| SignalHeader {
                 name: signal.name.clone(),
@@ -259,6 +262,9 @@ fn assemble(
         signals: header.signals.iter().map(|it| it.deciles).collect(),
         scores: header.scores,
     };
+    if header.peers.values().any(|it| it.len() != header.signals.len()) {
+        return Err(ArtifactError::Content("a type of devices has other signals".to_owned()));
+    }
     let it = header.provenance;
     let signals = header.signals.iter().map(|it| Signal {
         name: it.name.clone(),
@@ -278,6 +284,7 @@ fn assemble(
         bar,
         trained,
         extractor: Extractor::new(header.spec, baselines),
+        peers: header.peers.into_iter().collect(),
         forests,
         provenance: Provenance {
             created_at: Timestamp::from_micros(it.created_at_micros),

@@ -29,8 +29,8 @@ const EVIDENCE_COLUMNS: usize = 5;
 /// The smallest spread of forest scores.
 const LEAST_SPREAD: f64 = 0.02;
 
-/// No budget puts the line below what is usual.
-const LEAST_LINE: f64 = 0.2;
+/// No budget flags or tells what is less than a fifth beyond usual.
+pub(crate) const LEAST_LINE: f64 = 0.2;
 
 /// What a training draws through its scores.
 #[derive(Debug, Clone, Copy, PartialEq)]

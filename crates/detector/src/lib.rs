@@ -38,7 +38,7 @@ pub use features::{Baseline, DeviceState, Extractor, Feature, FeatureSpec, SpecE
 pub use heads::{Evidence, Pace, Tempo, Unit};
 pub use incident::{Happening, Incident, IncidentKind, IncidentRules, IncidentSignal, Severity, Watch, WatchError};
 pub use kind::Kind;
-pub use model::{Model, Provenance, SignalModel, WholeForest};
+pub use model::{Model, Peers, Provenance, SignalModel, WholeForest};
 pub use reason::Course;
 pub use reference::{Reference, References};
 pub use shift::{Deciles, Shift, ShiftMeter, Trained};

@@ -14,13 +14,16 @@ use crate::features::{Baseline, DeviceState, Extractor, Feature, FeatureSpec, LE
 use crate::heads::{Pace, Tempo};
 use crate::heads_pass::{HeadsPass, Watched};
 use crate::kind::Kind;
-use crate::model::{Model, Provenance, SignalModel};
+use crate::model::{Model, Peers, Provenance, SignalModel};
 use crate::sample::Sample;
 use crate::shift::{Trained, deciles};
 use crate::threshold::{ThresholdPolicy, tail_threshold};
 
 /// Feature values kept for fitting, over all signals: 32 MiB.
 const SAMPLE_VALUES: usize = 4 << 20;
+
+/// Device types whose devices are told apart; those beyond count as the fleet.
+const MAX_PEERS: usize = 256;
 
 /// Values of each signal kept for its deciles.
 const VALUE_ROWS: usize = 8_192;
@@ -122,14 +125,20 @@ pub enum TrainError {
 pub struct Baselines {
     /// A place per signal; none for one without values.
     pub signals: Vec<Option<Baseline>>,
+    /// The same for the devices of each type.
+    pub peers: Peers,
     /// The training readings of each device.
     pub readings: HashMap<DeviceId, u64>,
 }
 
+/// Count, mean and squared deviations of each signal.
+type Sums = Vec<(u64, f64, f64)>;
+
 /// Learns the fleet's baselines.
 #[derive(Debug, Clone)]
 pub struct BaselinePass {
-    sums: Vec<(u64, f64, f64)>,
+    sums: Sums,
+    peers: HashMap<Arc<str>, Sums>,
     readings: HashMap<DeviceId, (u64, Timestamp)>,
 }
 
@@ -139,6 +148,7 @@ impl BaselinePass {
     pub fn new(signals: &Signals) -> Self {
         Self {
             sums: vec![(0, 0.0, 0.0); signals.len()],
+            peers: HashMap::new(),
             readings: HashMap::new(),
         }
     }
@@ -146,12 +156,19 @@ impl BaselinePass {
     /// Takes a reading.
     pub fn push(&mut self, reading: &Reading) {
         self.count(reading);
-        for ((count, mean, squares), value) in self.sums.iter_mut().zip(reading.values.iter()) {
-            let Some(value) = value else { continue };
-            *count += 1;
-            let from_mean = value - *mean;
-            *mean += from_mean / *count as f64;
-            *squares += from_mean * (value - *mean);
+        add(&mut self.sums, reading);
+        let Some(device_type) = &reading.device_type else {
+            return;
+        };
+        if !self.peers.contains_key(device_type) {
+            if self.peers.len() >= MAX_PEERS {
+                return;
+            }
+            self.peers
+                .insert(device_type.clone(), vec![(0, 0.0, 0.0); self.sums.len()]);
+        }
+        if let Some(sums) = self.peers.get_mut(device_type) {
+            add(sums, reading);
         }
     }
 
@@ -169,14 +186,13 @@ impl BaselinePass {
     /// What was learned.
     #[must_use]
     pub fn finish(self) -> Baselines {
-        let baseline = |(count, mean, squares): (u64, f64, f64)| {
-            (count > 0).then(|| Baseline {
-                mean,
-                variance: squares / count as f64,
-            })
-        };
+        let peers = self
+            .peers
+            .into_iter()
+            .map(|(name, sums)| (name.to_string(), baselines(sums)));
         Baselines {
-            signals: self.sums.into_iter().map(baseline).collect(),
+            signals: baselines(self.sums),
+            peers: peers.collect(),
             readings: self
                 .readings
                 .into_iter()
@@ -186,12 +202,33 @@ impl BaselinePass {
     }
 }
 
+fn add(sums: &mut Sums, reading: &Reading) {
+    for ((count, mean, squares), value) in sums.iter_mut().zip(reading.values.iter()) {
+        let Some(value) = value else { continue };
+        *count += 1;
+        let from_mean = value - *mean;
+        *mean += from_mean / *count as f64;
+        *squares += from_mean * (value - *mean);
+    }
+}
+
+fn baselines(sums: Sums) -> Vec<Option<Baseline>> {
+    let baseline = |(count, mean, squares): (u64, f64, f64)| {
+        (count > 0).then(|| Baseline {
+            mean,
+            variance: squares / count as f64,
+        })
+    };
+    sums.into_iter().map(baseline).collect()
+}
+
 /// Replays training readings through the extractor and the heads, and fits the forests.
 #[derive(Debug)]
 pub struct FeaturePass {
     plan: CheckedPlan,
     signals: Signals,
     extractor: Extractor,
+    peers: Peers,
     samples: Vec<Sample>,
     values: Vec<Sample>,
     heads: HeadsPass,
@@ -216,6 +253,7 @@ impl FeaturePass {
                 .collect(),
             extractor: Extractor::new(plan.plan.spec.clone(), baselines.signals),
             heads: HeadsPass::new(&plan.plan, signals.len(), baselines.readings),
+            peers: baselines.peers,
             plan,
             signals,
             states: HashMap::new(),
@@ -321,6 +359,7 @@ impl FeaturePass {
                 scores: lines.scores,
             },
             extractor: self.extractor,
+            peers: self.peers,
             forests,
             provenance,
         };

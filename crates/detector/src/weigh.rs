@@ -4,7 +4,8 @@ use domain::{Judgement, MAX_SIGNALS, Reading, Reason, Span, Verdict};
 
 use crate::assess::Assessment;
 use crate::combine::{Combined, Leading, combine, course, part};
-use crate::features::DeviceState;
+use crate::features::{DeviceState, Usual};
+use crate::heads_pass::LEAST_LINE;
 use crate::model::{Model, WholeForest};
 use crate::reason::{Course, Told, course_reason};
 use crate::symptom::{MAX_SYMPTOMS, Sign, Symptom};
@@ -67,8 +68,9 @@ impl Model {
         let interval = state.interval().unwrap_or(UNHEARD);
         let shift = state.tide.step(combined.score, &self.bar, self.id());
         let event = if evidence.is_alert { EVENT } else { 0.0 };
-        let weekly = self.bar.weekly(combined.score + event - shift, interval);
-        let tells = self.budget().is_some_and(|budget| weekly <= budget);
+        let compared = combined.score + event - shift;
+        let weekly = self.bar.weekly(compared, interval);
+        let tells = compared >= LEAST_LINE && self.budget().is_some_and(|budget| weekly <= budget);
         let mut weighed = Weighed {
             state,
             reading,
@@ -91,15 +93,24 @@ impl Model {
             return f64::NEG_INFINITY;
         }
         let of = |(at, value): (usize, Option<f64>)| {
-            Some(self.extractor.usual(Some(state), at)?.z_score(value?).abs() / self.references.fleet[0].max(1.0))
+            Some(self.usual(state, reading, at)?.z_score(value?).abs() / self.references.fleet[0].max(1.0))
         };
         (reading.values.iter().enumerate().filter_map(of).fold(0.0, f64::max) + 1e-3).ln()
+    }
+
+    /// What is usual for a device that is little known: what is for its peers, those of its type or else the fleet.
+    fn usual(&self, state: &DeviceState, reading: &Reading, at: usize) -> Option<Usual> {
+        let peers = reading.device_type.as_deref().and_then(|it| self.peers.get(it));
+        match peers.and_then(|it| it[at]) {
+            Some(baseline) => Some(self.extractor.usual_among(baseline, state, at)),
+            None => self.extractor.usual(Some(state), at),
+        }
     }
 
     fn usual_ranges(&self, state: &DeviceState, reading: &Reading) -> [Option<Span>; MAX_SIGNALS] {
         let mut ranges = [None; MAX_SIGNALS];
         for (at, range) in ranges.iter_mut().enumerate().take(reading.values.len()) {
-            *range = self.extractor.usual(Some(state), at).map(|it| it.span());
+            *range = self.usual(state, reading, at).map(|it| it.span());
         }
         ranges
     }
