@@ -21,5 +21,5 @@ pub use reading::{Measurement, Reading, Truth, Values};
 pub use rejection::{Rejection, RejectionCode};
 pub use signal::{MAX_SIGNALS, Signal, SignalError, Signals};
 pub use time::{TimeRange, Timestamp, TimestampError};
-pub use triage::{Act, Action, Label, Labelled, Phase, Refusal, Triage};
+pub use triage::{Act, Action, Label, Labelled, Phase, Refusal, Standing, Triage};
 pub use verdict::{Direction, Judged, Judgement, Reason, Span, Verdict};

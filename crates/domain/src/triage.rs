@@ -18,18 +18,50 @@ pub enum Phase {
     Resolved,
 }
 
-impl Phase {
-    /// The stable names of all.
-    pub const NAMES: [&str; 4] = ["open", "acknowledged", "snoozed", "resolved"];
+/// A phase without its particulars, to filter and to count by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Standing {
+    /// [`Phase::Open`].
+    Open,
+    /// [`Phase::Acknowledged`].
+    Acknowledged,
+    /// [`Phase::Snoozed`].
+    Snoozed,
+    /// [`Phase::Resolved`].
+    Resolved,
+}
+
+impl Standing {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Open, Self::Acknowledged, Self::Snoozed, Self::Resolved];
 
     /// The stable name, `acknowledged`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
-            Self::Open => Self::NAMES[0],
-            Self::Acknowledged => Self::NAMES[1],
-            Self::Snoozed(_) => Self::NAMES[2],
-            Self::Resolved => Self::NAMES[3],
+            Self::Open => "open",
+            Self::Acknowledged => "acknowledged",
+            Self::Snoozed => "snoozed",
+            Self::Resolved => "resolved",
+        }
+    }
+
+    /// The standing of a stable name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|it| it.as_str() == name)
+    }
+}
+
+impl Phase {
+    /// The phase without its particulars.
+    #[must_use]
+    pub fn standing(self) -> Standing {
+        match self {
+            Self::Open => Standing::Open,
+            Self::Acknowledged => Standing::Acknowledged,
+            Self::Snoozed(_) => Standing::Snoozed,
+            Self::Resolved => Standing::Resolved,
         }
     }
 
@@ -227,7 +259,7 @@ impl Triage {
         action.check()?;
         let phase = self.phase.at(action.at);
         let refused = || Refusal::Transition {
-            from: phase.as_str(),
+            from: phase.standing().as_str(),
             to: action.act.as_str(),
         };
         let mut next = Self { phase, ..self.clone() };
