@@ -1,9 +1,9 @@
 //! The names of all metrics, and the only place that counts.
 
 use bus::Outcome;
-use domain::{Judged, RejectionCode};
+use domain::{Judged, RejectionCode, Severity, Standing};
 use metrics::{counter, gauge};
-use warehouse::Stored;
+use warehouse::{IncidentCount, Stored};
 
 const RECEIVED: &str = "hark_readings_received_total";
 const STORED: &str = "hark_readings_stored_total";
@@ -16,6 +16,9 @@ const ANOMALIES: &str = "hark_anomalies_total";
 const STORE_RETRIES: &str = "hark_commit_retries_total";
 const REQUESTS: &str = "hark_http_requests_total";
 const MODEL: &str = "hark_model_created_timestamp_seconds";
+const INCIDENTS_OPENED: &str = "hark_incidents_opened_total";
+const INCIDENTS: &str = "hark_incidents";
+const DEVICES: &str = "hark_devices";
 const NEWEST: &str = "hark_newest_commit_timestamp_seconds";
 
 /// The ways in that a message can name.
@@ -37,6 +40,12 @@ pub(crate) fn describe() {
     describe_counter!(ANOMALIES, "Readings with an anomalous verdict");
     describe_counter!(STORE_RETRIES, "Commits tried again");
     describe_counter!(REQUESTS, "HTTP requests answered, by route and status class");
+    describe_counter!(
+        INCIDENTS_OPENED,
+        "Incidents that were told, by how much they mattered at first"
+    );
+    describe_gauge!(INCIDENTS, "Incidents that are not resolved, by state and severity");
+    describe_gauge!(DEVICES, "Devices by state");
     describe_gauge!(MODEL, "When the model in force was trained, seconds since 1970");
     describe_gauge!(NEWEST, "When readings were last committed, seconds since 1970");
     SOURCES
@@ -45,6 +54,9 @@ pub(crate) fn describe() {
     RejectionCode::ALL
         .iter()
         .for_each(|it| counter!(REJECTED, "reason" => it.as_str()).increment(0));
+    for severity in Severity::ALL {
+        counter!(INCIDENTS_OPENED, "severity" => severity.as_str()).increment(0);
+    }
     for name in [
         STORED,
         DUPLICATE,
@@ -120,4 +132,27 @@ pub(crate) fn request(route: &str, status: u16) {
 /// A model is in force.
 pub(crate) fn model(created_at: domain::Timestamp) {
     gauge!(MODEL).set(created_at.as_secs_f64());
+}
+
+/// An incident was told.
+pub(crate) fn incident_opened(severity: Severity) {
+    counter!(INCIDENTS_OPENED, "severity" => severity.as_str()).increment(1);
+}
+
+/// So many incidents stand so.
+pub(crate) fn incidents(counts: &[IncidentCount]) {
+    for standing in Standing::ALL.into_iter().filter(|it| *it != Standing::Resolved) {
+        for severity in Severity::ALL {
+            let counted = counts
+                .iter()
+                .find(|it| it.standing == standing && it.severity == severity);
+            let count = counted.map_or(0, |it| it.incidents);
+            gauge!(INCIDENTS, "state" => standing.as_str(), "severity" => severity.as_str()).set(count as f64);
+        }
+    }
+}
+
+/// So many devices are in this state.
+pub(crate) fn devices(state: &'static str, count: u64) {
+    gauge!(DEVICES, "state" => state).set(count as f64);
 }
