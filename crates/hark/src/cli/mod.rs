@@ -18,7 +18,9 @@ pub(crate) use self::forest::{
 pub(crate) use running::{
     ConsumeArgs, DashboardArgs, MessageFormat, Promotion, ServeArgs, SimulateArgs, Speed, TrainArgs, UpArgs,
 };
-pub(crate) use stored::{ConfigCommand, DeadLettersCommand, LetterChoice, ModelsCommand};
+pub(crate) use stored::{
+    ConfigCommand, DeadLettersCommand, IncidentChoice, IncidentsCommand, LetterChoice, ModelsCommand,
+};
 pub(crate) use tables::{BacktestArgs, ExportArgs, ImportArgs};
 
 /// Hark hears a machine go wrong before it breaks.
@@ -114,6 +116,9 @@ pub(crate) enum Command {
     /// Look at what was refused, and why
     #[command(subcommand)]
     DeadLetters(DeadLettersCommand),
+    /// Look at what was wrong, since when, and why
+    #[command(subcommand)]
+    Incidents(IncidentsCommand),
     /// Write, check and show the configuration
     #[command(subcommand)]
     Config(ConfigCommand),

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
+use domain::{Label, Severity, Standing, Timestamp};
 
 use crate::table::Place;
 
@@ -98,6 +99,68 @@ pub(crate) enum DeadLettersCommand {
         #[arg(long)]
         yes: bool,
     },
+}
+
+/// `hark incidents …`
+#[derive(Debug, Clone, Subcommand)]
+#[command(after_help = "\
+Examples:
+  hark incidents list
+  hark incidents list --state resolved --label false_alarm --format csv
+  hark incidents show 01k5tqs4d8000hq3v2m9x7ab")]
+pub(crate) enum IncidentsCommand {
+    /// Which there are, the one that began last first
+    List(IncidentChoice),
+    /// One of them: why, what people made of it, and every step
+    Show {
+        /// Its name
+        id: String,
+    },
+}
+
+/// Which incidents.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct IncidentChoice {
+    /// In this state: open, acknowledged, snoozed, resolved; all that are not resolved when left out
+    #[arg(long, value_name = "STATE", value_parser = standing)]
+    pub(crate) state: Option<Standing>,
+    /// Resolved ones as well
+    #[arg(long, conflicts_with = "state")]
+    pub(crate) all: bool,
+    /// Of this device only
+    #[arg(long, value_name = "ID")]
+    pub(crate) device: Option<String>,
+    /// That did not begin before this time
+    #[arg(long, value_name = "TIME", value_parser = super::instant)]
+    pub(crate) from: Option<Timestamp>,
+    /// That began before this time
+    #[arg(long, value_name = "TIME", value_parser = super::instant)]
+    pub(crate) to: Option<Timestamp>,
+    /// That matter so much: notice, warning, critical
+    #[arg(long, value_name = "SEVERITY", value_parser = severity)]
+    pub(crate) severity: Option<Severity>,
+    /// That a person labelled so: true, false_alarm, expected, sensor_fault
+    #[arg(long, value_name = "LABEL", value_parser = label)]
+    pub(crate) label: Option<Label>,
+    /// At most so many
+    #[arg(long, value_name = "N", default_value_t = 50)]
+    pub(crate) limit: usize,
+}
+
+fn standing(text: &str) -> Result<Standing, String> {
+    Standing::from_name(text).ok_or_else(|| one_of(&Standing::ALL.map(Standing::as_str)))
+}
+
+fn severity(text: &str) -> Result<Severity, String> {
+    Severity::from_name(text).ok_or_else(|| one_of(&Severity::ALL.map(Severity::as_str)))
+}
+
+fn label(text: &str) -> Result<Label, String> {
+    Label::from_name(text).ok_or_else(|| one_of(&Label::ALL.map(Label::as_str)))
+}
+
+fn one_of(words: &[&str]) -> String {
+    format!("it is one of {}", words.join(", "))
 }
 
 /// `hark config …`

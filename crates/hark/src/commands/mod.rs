@@ -9,6 +9,7 @@ pub(crate) mod doctor;
 pub(crate) mod export;
 pub(crate) mod forest;
 pub(crate) mod import;
+pub(crate) mod incidents;
 pub(crate) mod models;
 pub(crate) mod serve;
 pub(crate) mod simulate;

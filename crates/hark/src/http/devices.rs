@@ -11,7 +11,7 @@ use domain::DeviceId;
 use super::Shared;
 use super::census::{self, Census, Counted};
 use super::dto::Learning;
-use super::dto::device::{Activity, DeviceDetail, DeviceDto, Devices, UsualDto};
+use super::dto::device::{Activity, DeviceDetail, DeviceDto, DeviceIncident, Devices, UsualDto};
 use super::dto::problem::Problem;
 use super::dto::reading::{LocationDto, ReadingDto};
 use super::error::{ApiError, ApiResult};
@@ -77,6 +77,14 @@ fn device<'a>(app: &'a App, counted: &'a Counted) -> DeviceDto<'a> {
             readings: counted.readings,
             anomalies: counted.anomalies,
         },
+        incident: counted.incident.as_ref().map(|it| DeviceIncident {
+            id: it.incident.id.as_str(),
+            state: it.triage.phase.standing().as_str(),
+            severity: it.incident.severity.as_str(),
+            began: super::dto::Time(it.incident.began),
+            ongoing: it.incident.closed_at.is_none(),
+            reason: &it.incident.reason,
+        }),
     }
 }
 

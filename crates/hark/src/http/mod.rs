@@ -13,6 +13,7 @@ mod dto;
 pub(crate) mod error;
 pub(crate) mod guard;
 mod health;
+mod incidents;
 mod models;
 mod query;
 mod readings;
@@ -22,6 +23,7 @@ mod stream;
 mod summary;
 #[cfg(test)]
 pub(crate) mod tests;
+mod triage;
 mod watch;
 
 use std::sync::Arc;
@@ -98,6 +100,14 @@ fn documented() -> OpenApiRouter<Shared> {
         .routes(routes!(devices::get_device))
         .routes(routes!(summary::get_summary))
         .routes(routes!(signals::list_signals))
+        .routes(routes!(incidents::list_incidents))
+        .routes(routes!(incidents::get_incident))
+        .routes(routes!(triage::acknowledge))
+        .routes(routes!(triage::snooze))
+        .routes(routes!(triage::resolve))
+        .routes(routes!(triage::label))
+        .routes(routes!(triage::comment))
+        .routes(routes!(triage::undo))
         .routes(routes!(models::list_models))
         .routes(routes!(models::get_metrics))
         .routes(routes!(models::promote))

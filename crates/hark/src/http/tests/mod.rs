@@ -3,6 +3,7 @@
 mod detection;
 mod fleet;
 mod hostile;
+mod incidents;
 mod openapi;
 mod parity;
 mod posting;
