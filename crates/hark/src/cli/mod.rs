@@ -15,9 +15,7 @@ use crate::output::Format;
 pub(crate) use self::forest::{
     ForestCommand, ForestExportArgs, ForestFitArgs, ForestImportArgs, ForestScoreArgs, NumbersArgs,
 };
-pub(crate) use running::{
-    ConsumeArgs, DashboardArgs, MessageFormat, Promotion, ServeArgs, SimulateArgs, Speed, TrainArgs, UpArgs,
-};
+pub(crate) use running::{ConsumeArgs, DashboardArgs, Promotion, ServeArgs, SimulateArgs, Speed, TrainArgs, UpArgs};
 pub(crate) use stored::{ConfigCommand, DeadLettersCommand, LetterChoice, ModelsCommand};
 pub(crate) use tables::{BacktestArgs, ExportArgs, ImportArgs};
 
