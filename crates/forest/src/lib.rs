@@ -26,6 +26,8 @@
 struct Readme;
 
 mod batch;
+#[cfg(target_arch = "x86_64")]
+mod blocks;
 mod explain;
 mod fit;
 mod forest;
