@@ -19,6 +19,8 @@ pub struct Forest {
     /// The faster one, where the processor has what it needs.
     #[cfg(target_arch = "x86_64")]
     pub(crate) blocks: Option<Blocks>,
+    /// One for each column, or none at all.
+    pub(crate) names: Vec<String>,
     columns: usize,
     subsample: u32,
     offset: f64,
@@ -29,6 +31,7 @@ pub struct Forest {
 impl PartialEq for Forest {
     fn eq(&self, other: &Self) -> bool {
         self.trees == other.trees
+            && self.names == other.names
             && self.columns == other.columns
             && self.subsample == other.subsample
             && self.offset == other.offset
@@ -43,6 +46,7 @@ impl Forest {
             #[cfg(target_arch = "x86_64")]
             blocks: Blocks::new(&trees, columns),
             trees,
+            names: Vec::new(),
             columns,
             subsample,
             offset,
