@@ -9,8 +9,8 @@ use std::time::Duration;
 use anyhow::Context;
 use bus::embedded::{Limits, embedded};
 use bus::{Publisher, Subscriber};
-use domain::{TimeRange, Timestamp};
-use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use domain::{Signals, TimeRange, Timestamp};
+use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
@@ -18,6 +18,7 @@ use warehouse::Warehouse;
 use warehouse::embedded::{EmbeddedWarehouse, Options};
 
 use crate::config::{BusKind, Config, WarehouseKind};
+use crate::runtime::canary;
 use crate::runtime::clock;
 use crate::runtime::consumer::Consumer;
 use crate::runtime::events::Events;
@@ -50,7 +51,7 @@ impl App {
         config: Config,
         stop: CancellationToken,
     ) -> anyhow::Result<(Arc<Self>, Box<dyn Subscriber>)> {
-        let prometheus = prometheus();
+        let prometheus = prometheus(&config.signals);
         let warehouse = open_warehouse(&config)?;
         let (publisher, subscriber) = open_bus(&config);
         let fleet = Arc::new(Fleet::new(config.signals.clone()));
@@ -89,6 +90,7 @@ impl App {
             app.live_model.watch(stop).await;
             Ok(())
         });
+        tasks.spawn(canary::run(self.clone()));
         if let Some(retention) = self.config.warehouse.retention {
             tasks.spawn(drop_old(self.clone(), retention));
         }
@@ -196,15 +198,15 @@ async fn drop_old(app: Arc<App>, retention: Duration) -> anyhow::Result<()> {
 }
 
 /// The recorder of this process, installed at the first call.
-fn prometheus() -> PrometheusHandle {
+fn prometheus(signals: &Signals) -> PrometheusHandle {
     static HANDLE: OnceLock<PrometheusHandle> = OnceLock::new();
     let install = || {
-        let recorder = PrometheusBuilder::new().build_recorder();
+        let recorder = crate::metrics::recorder();
         let handle = recorder.handle();
         if metrics::set_global_recorder(recorder).is_err() {
             warn!("another metrics recorder is in place, /metrics stays empty");
         }
-        crate::metrics::describe();
+        crate::metrics::describe(signals);
         handle
     };
     HANDLE.get_or_init(install).clone()

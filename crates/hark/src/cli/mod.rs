@@ -117,6 +117,12 @@ pub(crate) enum Command {
     Config(ConfigCommand),
     /// Try each configured part and say what is wrong with it
     Doctor,
+    /// Ask a running Hark whether it is ready: for containers and scripts, by the exit code
+    Health {
+        /// The address of its API
+        #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8000")]
+        url: String,
+    },
     /// Write the completions of a shell to stdout
     Completions {
         /// Which shell

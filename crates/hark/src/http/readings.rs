@@ -142,6 +142,7 @@ fn receipt(outcomes: &[Outcome]) -> Response {
                 result.field = rejection.field.as_deref();
                 result.detail = Some(&rejection.detail);
             }
+            Outcome::Probe => continue,
         }
         receipt.results.push(result);
     }

@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bus::{Message, Notes, Outcome, Subscriber};
 use domain::{DeadLetter, DeviceId, Judged, Location, Rejection, Timestamp, wire};
@@ -13,11 +13,11 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 use warehouse::{Commit, DeviceUpdate, Stored, Warehouse, WarehouseError, WarehouseErrorKind};
 
-use super::clock;
 use super::events::{Event, Events};
 use super::fleet::Fleet;
 use super::live_model::LiveModel;
-use crate::metrics;
+use super::{canary, clock};
+use crate::metrics::{self, Stage};
 
 /// How long the first wait for an absent warehouse is; it doubles up to [`LONGEST_WAIT`].
 const FIRST_WAIT: Duration = Duration::from_millis(50);
@@ -52,9 +52,14 @@ impl Consumer {
             let Some(batch) = batch else { return Ok(()) };
             let (messages, receipt) = batch.into_parts();
             let received_at = clock::now();
+            metrics::alive(Stage::Consumer, received_at);
             let Judgements { commit, mut outcomes } = tokio::task::block_in_place(|| self.judge(messages, received_at));
+            metrics::alive(Stage::Detector, clock::now());
             let committed = Arc::new(commit.readings.clone());
+            let begun = Instant::now();
             let stored = self.store(commit, &stop).await?;
+            metrics::alive(Stage::Warehouse, clock::now());
+            metrics::committed(&committed, &stored, self.fleet.signals(), begun.elapsed());
             mark_duplicates(&mut outcomes, &stored);
             metrics::outcomes(&outcomes);
             receipt.settle(outcomes).await?;
@@ -67,6 +72,10 @@ impl Consumer {
         let mut outcomes = Vec::with_capacity(messages.len());
         let mut touched: HashMap<DeviceId, DeviceUpdate> = HashMap::new();
         for message in messages {
+            if message.source == canary::SOURCE {
+                outcomes.push(Outcome::Probe);
+                continue;
+            }
             metrics::received(message.source);
             match self.judge_one(&message, received_at) {
                 Ok((judged, notes)) => {
@@ -148,7 +157,6 @@ impl Consumer {
 
     fn tell(&self, committed: Arc<Vec<Judged>>, stored: &[Stored]) {
         debug!(readings = committed.len(), "committed");
-        metrics::verdicts(&committed, stored);
         let news = if stored.iter().all(|it| *it == Stored::New) {
             committed
         } else {
