@@ -9,13 +9,14 @@ use std::time::Duration;
 use anyhow::Context;
 use bus::embedded::{Limits, embedded};
 use bus::{Publisher, Subscriber};
+use detector::IncidentRules;
 use domain::{Signals, TimeRange, Timestamp};
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
-use warehouse::Warehouse;
 use warehouse::embedded::{EmbeddedWarehouse, Options};
+use warehouse::{IncidentQuery, Warehouse};
 
 use crate::config::{BusKind, Config, WarehouseKind};
 use crate::runtime::canary;
@@ -26,6 +27,7 @@ use crate::runtime::first_model;
 use crate::runtime::fleet::Fleet;
 use crate::runtime::live_model::LiveModel;
 use crate::runtime::registry::Registry;
+use crate::runtime::silence;
 
 /// How often readings beyond the retention are dropped.
 const RETENTION_ROUND: Duration = Duration::from_secs(3_600);
@@ -82,6 +84,10 @@ impl App {
             live_model: self.live_model.clone(),
             events: self.events.clone(),
             max_future_skew: self.config.detector.max_future_skew,
+            rules: IncidentRules {
+                quiet_seconds: self.config.detector.incident_quiet.as_secs_f64(),
+                ..IncidentRules::default()
+            },
         };
         let stop = self.stop.clone();
         tasks.spawn(async move { consumer.run(subscriber, stop).await.context("the consumer failed") });
@@ -91,6 +97,7 @@ impl App {
             Ok(())
         });
         tasks.spawn(canary::run(self.clone()));
+        tasks.spawn(silence::watch(self.clone()));
         if let Some(retention) = self.config.warehouse.retention {
             tasks.spawn(drop_old(self.clone(), retention));
         }
@@ -175,8 +182,29 @@ async fn restore(fleet: &Fleet, warehouse: &dyn Warehouse) -> anyhow::Result<()>
     while let Some(block) = scan.next().await.context("failed to read the stored readings")? {
         for judged in block.iter().filter(|it| !it.late && !it.clock_suspect) {
             if stale.contains(&judged.reading.device_id) {
-                fleet.update(&judged.reading.device_id, |state| state.push(&judged.reading));
+                fleet.update(&judged.reading.device_id, |tracked| {
+                    tracked
+                        .watched
+                        .hear(&judged.reading, tracked.state.last(), judged.received_at);
+                    tracked.state.push(&judged.reading)
+                });
             }
+        }
+    }
+    let ongoing = IncidentQuery {
+        ongoing: Some(true),
+        ..IncidentQuery::all(clock::now(), usize::MAX)
+    };
+    for stored in warehouse
+        .incidents(ongoing)
+        .await
+        .context("failed to read the incidents")?
+        .items
+    {
+        if stale.contains(&stored.incident.device_id) {
+            fleet.update(&stored.incident.device_id, |tracked| {
+                tracked.watched.adopt(&stored.incident)
+            });
         }
     }
     info!(devices = stale.len(), "device states built again");

@@ -4,10 +4,10 @@
 use std::time::Duration;
 
 use bus::Outcome;
-use domain::{Judged, RejectionCode, Signals, Timestamp};
+use domain::{Judged, RejectionCode, Severity, Signals, Standing, Timestamp};
 use metrics::{counter, gauge, histogram};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusRecorder};
-use warehouse::Stored;
+use warehouse::{IncidentCount, Stored};
 
 use crate::runtime::registry::Metrics;
 
@@ -29,6 +29,8 @@ const REQUEST_SECONDS: &str = "hark_http_request_seconds";
 const MODEL: &str = "hark_model_created_timestamp_seconds";
 const MODEL_INFO: &str = "hark_model_info";
 const MODEL_METRIC: &str = "hark_model_metric";
+const INCIDENTS_OPENED: &str = "hark_incidents_opened_total";
+const INCIDENTS: &str = "hark_incidents";
 const NEWEST: &str = "hark_newest_commit_timestamp_seconds";
 const HEARTBEAT: &str = "hark_heartbeat_timestamp_seconds";
 const BUILD: &str = "hark_build_info";
@@ -100,6 +102,10 @@ pub(crate) fn describe(signals: &Signals) {
         ),
         (STORE_RETRIES, "Commits tried again"),
         (REQUESTS, "HTTP requests answered, by route and status class"),
+        (
+            INCIDENTS_OPENED,
+            "Incidents that were told, by how much they mattered at first",
+        ),
     ] {
         describe_counter!(name, help);
     }
@@ -110,6 +116,7 @@ pub(crate) fn describe(signals: &Signals) {
             MODEL_METRIC,
             "What was measured of the model in force, by what it was measured on",
         ),
+        (INCIDENTS, "Incidents that are not resolved, by state and severity"),
         (NEWEST, "When readings were last committed, seconds since 1970"),
         (
             HEARTBEAT,
@@ -142,6 +149,9 @@ fn start_at_zero(signals: &Signals) {
         .iter()
         .for_each(|it| zero(VERDICTS, "verdict", (*it).to_owned()));
     signals.iter().for_each(|it| zero(ANOMALIES, "signal", it.name.clone()));
+    for severity in Severity::ALL {
+        counter!(INCIDENTS_OPENED, "severity" => severity.as_str()).increment(0);
+    }
     for name in [STORED, DUPLICATE, LATE, CLOCK_SUSPECT, IGNORED, STORE_RETRIES] {
         counter!(name).increment(0);
     }
@@ -262,5 +272,23 @@ pub(crate) fn model(model: &detector::Model, before: Option<&detector::Model>, m
     ];
     for (name, value) in measures {
         gauge!(MODEL_METRIC, "metric" => name, "on" => "heldout").set(value.unwrap_or(f64::NAN));
+    }
+}
+
+/// An incident was told.
+pub(crate) fn incident_opened(severity: Severity) {
+    counter!(INCIDENTS_OPENED, "severity" => severity.as_str()).increment(1);
+}
+
+/// So many incidents stand so.
+pub(crate) fn incidents(counts: &[IncidentCount]) {
+    for standing in Standing::ALL.into_iter().filter(|it| *it != Standing::Resolved) {
+        for severity in Severity::ALL {
+            let counted = counts
+                .iter()
+                .find(|it| it.standing == standing && it.severity == severity);
+            let count = counted.map_or(0, |it| it.incidents);
+            gauge!(INCIDENTS, "state" => standing.as_str(), "severity" => severity.as_str()).set(count as f64);
+        }
     }
 }

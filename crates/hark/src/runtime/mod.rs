@@ -8,4 +8,7 @@ pub(crate) mod first_model;
 pub(crate) mod fleet;
 pub(crate) mod live_model;
 pub(crate) mod registry;
+pub(crate) mod rhythm;
+pub(crate) mod silence;
 pub(crate) mod training;
+pub(crate) mod watching;

@@ -8,6 +8,7 @@ use warehouse::ReadingQuery;
 use super::support::Running;
 use crate::backtest::Replay;
 use crate::runtime::clock;
+use crate::runtime::fleet::Fleet;
 
 const DEVICE: &str = "parity-1";
 
@@ -134,6 +135,7 @@ async fn the_state_of_a_device_survives_a_restart_bit_for_bit() {
     let stored = running.app.warehouse.device_states().await.unwrap();
     let (_, bytes) = stored.into_iter().find(|(device, _)| *device == id).unwrap();
     assert_eq!(before, bytes);
-    let restored = DeviceState::from_bytes(&bytes, running.app.fleet.signals()).unwrap();
-    assert_eq!(restored.to_bytes(running.app.fleet.signals()), before);
+    let restarted = Fleet::new(running.app.fleet.signals().clone());
+    restarted.restore(id.clone(), &bytes).unwrap();
+    assert_eq!(restarted.state_bytes(&id), before);
 }
