@@ -10,15 +10,16 @@ use anyhow::Context;
 use bus::embedded::{Limits, embedded};
 use bus::{Publisher, Subscriber};
 use detector::IncidentRules;
-use domain::{TimeRange, Timestamp};
-use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use domain::{DeviceId, Incident, Signals, TimeRange, Timestamp};
+use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 use warehouse::embedded::{EmbeddedWarehouse, Options};
-use warehouse::{IncidentQuery, Warehouse};
+use warehouse::{Commit, IncidentQuery, IncidentUpdate, Warehouse};
 
 use crate::config::{BusKind, Config, WarehouseKind};
+use crate::runtime::canary;
 use crate::runtime::clock;
 use crate::runtime::consumer::Consumer;
 use crate::runtime::events::Events;
@@ -52,7 +53,7 @@ impl App {
         config: Config,
         stop: CancellationToken,
     ) -> anyhow::Result<(Arc<Self>, Box<dyn Subscriber>)> {
-        let prometheus = prometheus();
+        let prometheus = prometheus(&config.signals);
         let warehouse = open_warehouse(&config)?;
         let (publisher, subscriber) = open_bus(&config);
         let fleet = Arc::new(Fleet::new(config.signals.clone()));
@@ -95,6 +96,7 @@ impl App {
             app.live_model.watch(stop).await;
             Ok(())
         });
+        tasks.spawn(canary::run(self.clone()));
         tasks.spawn(silence::watch(self.clone()));
         if let Some(retention) = self.config.warehouse.retention {
             tasks.spawn(drop_old(self.clone(), retention));
@@ -189,23 +191,37 @@ async fn restore(fleet: &Fleet, warehouse: &dyn Warehouse) -> anyhow::Result<()>
             }
         }
     }
+    close_lost(warehouse, &stale).await?;
+    info!(devices = stale.len(), "device states built again");
+    Ok(())
+}
+
+/// Closes what went on with devices whose state is lost: an event cannot be built again from its readings.
+async fn close_lost(warehouse: &dyn Warehouse, stale: &HashSet<DeviceId>) -> anyhow::Result<()> {
+    let now = clock::now();
     let ongoing = IncidentQuery {
         ongoing: Some(true),
-        ..IncidentQuery::all(clock::now(), usize::MAX)
+        ..IncidentQuery::all(now, usize::MAX)
     };
-    for stored in warehouse
+    let ongoing = warehouse
         .incidents(ongoing)
         .await
-        .context("failed to read the incidents")?
-        .items
-    {
-        if stale.contains(&stored.incident.device_id) {
-            fleet.update(&stored.incident.device_id, |tracked| {
-                tracked.watched.adopt(&stored.incident)
-            });
-        }
-    }
-    info!(devices = stale.len(), "device states built again");
+        .context("failed to read the incidents")?;
+    let of_stale = ongoing.items.into_iter().map(|it| it.incident);
+    let closed = of_stale
+        .filter(|it| stale.contains(&it.device_id))
+        .map(|it| IncidentUpdate {
+            incident: Incident {
+                closed_at: Some(it.last),
+                ..it
+            },
+            at: now,
+        });
+    let commit = Commit {
+        incidents: closed.collect(),
+        ..Commit::default()
+    };
+    warehouse.store(commit).await.context("failed to close incidents")?;
     Ok(())
 }
 
@@ -224,15 +240,15 @@ async fn drop_old(app: Arc<App>, retention: Duration) -> anyhow::Result<()> {
 }
 
 /// The recorder of this process, installed at the first call.
-fn prometheus() -> PrometheusHandle {
+fn prometheus(signals: &Signals) -> PrometheusHandle {
     static HANDLE: OnceLock<PrometheusHandle> = OnceLock::new();
     let install = || {
-        let recorder = PrometheusBuilder::new().build_recorder();
+        let recorder = crate::metrics::recorder();
         let handle = recorder.handle();
         if metrics::set_global_recorder(recorder).is_err() {
             warn!("another metrics recorder is in place, /metrics stays empty");
         }
-        crate::metrics::describe();
+        crate::metrics::describe(signals);
         handle
     };
     HANDLE.get_or_init(install).clone()

@@ -39,6 +39,8 @@ pub(super) enum State {
 }
 
 impl State {
+    pub(super) const ALL: [Self; 3] = [Self::Fine, Self::Odd, Self::Silent];
+
     pub(super) fn as_str(self) -> &'static str {
         match self {
             Self::Fine => "fine",

@@ -49,7 +49,7 @@ const RECONNECT: &str = "retry: 3000\n\n";
 /// Events: `readings` with `{"readings": […], "skipped"?: n}`, `incident` with `{"id", "device_id", "change", "severity",
 /// "reason"}`, `device` with `{"device_id", "state"}` when one falls `silent` or is `heard` again, `model` with
 /// `{"version"}`, `reset` when something was missed for good, `bye` when the server stops. `Last-Event-ID` replays what was missed.
-#[utoipa::path(get, path = "/api/v1/stream", tag = "fleet",
+#[utoipa::path(get, path = super::STREAM, tag = "fleet",
     params(("last-event-id" = Option<String>, Header, description = "The id of the last event that was received")),
     responses(
         (status = 200, body = String, content_type = "text/event-stream"),

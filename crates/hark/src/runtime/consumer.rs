@@ -5,23 +5,21 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bus::{Message, Notes, Outcome, Subscriber};
-use detector::IncidentRules;
-use domain::{
-    DeadLetter, DeviceId, Incident, IncidentId, Judged, Location, Reading, Rejection, Timestamp, Verdict, wire,
-};
+use detector::{Assessment, IncidentRules};
+use domain::{DeadLetter, DeviceId, Incident, IncidentId, Judged, Location, Reading, Rejection, Timestamp, wire};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 use warehouse::{Commit, DeviceUpdate, IncidentUpdate, Stored, Warehouse, WarehouseError, WarehouseErrorKind};
 
-use super::clock;
 use super::events::{Event, Events, IncidentNews};
 use super::fleet::{Fleet, Tracked};
 use super::live_model::LiveModel;
 use super::watching::Change;
-use crate::metrics;
+use super::{canary, clock};
+use crate::metrics::{self, Stage};
 
 /// How long the first wait for an absent warehouse is; it doubles up to [`LONGEST_WAIT`].
 const FIRST_WAIT: Duration = Duration::from_millis(50);
@@ -65,14 +63,19 @@ impl Consumer {
             let Some(batch) = batch else { return Ok(()) };
             let (messages, receipt) = batch.into_parts();
             let received_at = clock::now();
+            metrics::alive(Stage::Consumer, received_at);
             let judgements = tokio::task::block_in_place(|| self.judge(messages, received_at));
             let Judgements {
                 commit,
                 mut outcomes,
                 news,
             } = judgements;
+            metrics::alive(Stage::Detector, clock::now());
             let committed = Arc::new(commit.readings.clone());
+            let begun = Instant::now();
             let stored = self.store(commit, &stop).await?;
+            metrics::alive(Stage::Warehouse, clock::now());
+            metrics::committed(&committed, &stored, self.fleet.signals(), begun.elapsed());
             mark_duplicates(&mut outcomes, &stored);
             metrics::outcomes(&outcomes);
             receipt.settle(outcomes).await?;
@@ -88,6 +91,10 @@ impl Consumer {
         let mut incidents: BTreeMap<IncidentId, Incident> = BTreeMap::new();
         let mut news = Vec::new();
         for message in messages {
+            if message.source == canary::SOURCE {
+                outcomes.push(Outcome::Probe);
+                continue;
+            }
             metrics::received(message.source);
             match self.judge_one(&message, received_at) {
                 Ok(JudgedMessage {
@@ -133,12 +140,12 @@ impl Consumer {
         let (late, verdict, incident) = self.fleet.update(&reading.device_id, |tracked| {
             let late = !tracked.state.accepts(reading.timestamp);
             let is_taken = !late && !clock_suspect;
-            let verdict = self.look(tracked, &reading, received_at, is_taken);
-            let told = verdict.as_ref().filter(|_| is_taken).and_then(|verdict| {
-                let is_alert = tracked.state.has_alerted();
-                tracked.watched.step(&reading, verdict, is_alert, &self.rules)
+            let assessment = self.look(tracked, &reading, received_at, is_taken);
+            let told = assessment.as_ref().filter(|_| is_taken).and_then(|it| {
+                let signals = self.fleet.signals();
+                tracked.watched.step(&reading, it, signals, &self.rules)
             });
-            (late, verdict, told)
+            (late, assessment.map(|it| it.verdict), told)
         });
         let notes = Notes {
             ignored: decoded.ignored,
@@ -166,15 +173,15 @@ impl Consumer {
         reading: &Reading,
         received_at: Timestamp,
         is_taken: bool,
-    ) -> Option<Verdict> {
+    ) -> Option<Assessment> {
         let model = self.live_model.get();
         let Tracked { state, watched } = tracked;
         if !is_taken {
-            return model.map(|it| it.judge(Some(state), reading));
+            return model.map(|it| it.peek(Some(state), reading));
         }
         watched.hear(reading, state.last(), received_at);
         match model {
-            Some(model) => Some(model.step(state, reading)),
+            Some(model) => Some(model.assess(state, reading)),
             None => {
                 state.push(reading);
                 None
@@ -202,7 +209,6 @@ impl Consumer {
 
     fn tell(&self, committed: Arc<Vec<Judged>>, stored: &[Stored]) {
         debug!(readings = committed.len(), "committed");
-        metrics::verdicts(&committed, stored);
         let news = if stored.iter().all(|it| *it == Stored::New) {
             committed
         } else {

@@ -30,7 +30,6 @@ pub(crate) async fn watch(app: Arc<App>) -> anyhow::Result<()> {
         for it in news {
             app.events.send(Event::Device(Arc::new(it)));
         }
-        metrics::devices("silent", silent.len() as u64);
         match app.warehouse.incident_counts(now).await {
             Ok(counts) => metrics::incidents(&counts),
             Err(cause) => warn!(error = %cause, "incidents could not be counted"),
