@@ -18,6 +18,7 @@ use forest::{Contamination, Forest, Params};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::bar::Bar;
 use crate::features::{Baseline, Extractor, FeatureSpec};
 use crate::heads::{Pace, Tempo};
 use crate::kind::Kind;
@@ -26,10 +27,7 @@ use crate::reference::{Reference, References};
 use crate::threshold::ThresholdPolicy;
 
 const MAGIC: &[u8; 8] = b"HARKMODL";
-const VERSION: u32 = 2;
-
-/// The oldest format that is still read: models of the kind `isolation-forest`, without a word on heads.
-const OLDEST: u32 = 1;
+const VERSION: u32 = 3;
 const HASH_BYTES: usize = 32;
 
 /// The longest model file that is read.
@@ -45,7 +43,7 @@ pub enum ArtifactError {
     #[error("it is not a Hark model file")]
     Foreign,
     /// A format that this program does not read.
-    #[error("it has format version {0}, this program reads versions {OLDEST} to {VERSION}")]
+    #[error("it has format version {0}, this program reads version {VERSION}")]
     Version(u32),
     /// The hash does not fit.
     #[error("it is damaged: the SHA-256 at its end does not fit its content")]
@@ -68,17 +66,12 @@ pub enum ArtifactError {
 #[serde(deny_unknown_fields)]
 struct Header {
     version: String,
-    #[serde(default = "first_kind")]
     kind: Kind,
-    #[serde(default)]
     tempo: Tempo,
-    #[serde(default)]
     line: f64,
-    #[serde(default = "no_fleet")]
+    bar: BarHeader,
     fleet: [f64; 3],
-    #[serde(default)]
     devices: Vec<DeviceHeader>,
-    #[serde(default)]
     whole: Option<WholeHeader>,
     spec: FeatureSpec,
     signals: Vec<SignalHeader>,
@@ -96,21 +89,22 @@ struct SignalHeader {
     threshold: Option<f64>,
 }
 
-/// The kind of all models before kinds had names.
-fn first_kind() -> Kind {
-    Kind::IsolationForest
-}
-
-fn no_fleet() -> [f64; 3] {
-    [1.0; 3]
-}
-
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct DeviceHeader {
     id: String,
     learned: u64,
     banks: [f64; 3],
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct BarHeader {
+    start: f64,
+    scale: f64,
+    share: f64,
+    upper: f64,
+    weeks: f64,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -169,7 +163,7 @@ impl Model {
         let rest = bytes.strip_prefix(MAGIC).ok_or(ArtifactError::Foreign)?;
         let (version, rest) = rest.split_first_chunk().ok_or(ArtifactError::Hash)?;
         let version = u32::from_le_bytes(*version);
-        if !(OLDEST..=VERSION).contains(&version) {
+        if version != VERSION {
             return Err(ArtifactError::Version(version));
         }
         let body = rest.len().checked_sub(HASH_BYTES).ok_or(ArtifactError::Hash)?;
@@ -210,6 +204,13 @@ fn header(model: &Model) -> Header {
         kind: model.kind,
         tempo: model.pace.tempo,
         line: model.line,
+        bar: BarHeader {
+            start: model.bar.start,
+            scale: model.bar.scale,
+            share: model.bar.share,
+            upper: model.bar.upper,
+            weeks: model.bar.weeks,
+        },
         fleet: model.references.fleet,
         devices: device_headers(&model.references),
         whole: model.whole.as_ref().map(|it| WholeHeader {
@@ -253,6 +254,7 @@ fn assemble(
     whole: Option<WholeForest>,
 ) -> Result<Model, ArtifactError> {
     let references = references(&header)?;
+    let bar = bar(&header.bar)?;
     let it = header.provenance;
     let signals = header.signals.iter().map(|it| Signal {
         name: it.name.clone(),
@@ -269,6 +271,7 @@ fn assemble(
         references,
         whole,
         line: header.line,
+        bar,
         extractor: Extractor::new(header.spec, baselines),
         forests,
         provenance: Provenance {
@@ -287,6 +290,20 @@ fn assemble(
             },
             policy: it.threshold,
         },
+    })
+}
+
+fn bar(header: &BarHeader) -> Result<Bar, ArtifactError> {
+    let numbers = [header.start, header.scale, header.share, header.upper, header.weeks];
+    if !(numbers.iter().all(|it| it.is_finite()) && header.scale > 0.0) {
+        return Err(ArtifactError::Content("the bar has no scale".to_owned()));
+    }
+    Ok(Bar {
+        start: header.start,
+        scale: header.scale,
+        share: header.share,
+        upper: header.upper,
+        weeks: header.weeks,
     })
 }
 

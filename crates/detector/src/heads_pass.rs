@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use domain::{DeviceId, MAX_SIGNALS, Reading};
 use forest::{Contamination, Forest, Matrix};
 
+use crate::bar::Bar;
 use crate::combine::{LINE, combine};
 use crate::features::DeviceState;
 use crate::heads::{Evidence, Pace};
@@ -27,8 +28,17 @@ const EVIDENCE_COLUMNS: usize = 6;
 /// The smallest spread of forest scores.
 const LEAST_SPREAD: f64 = 0.02;
 
-/// The scale of the scores' tail lies within these bounds.
-const TAIL: (f64, f64) = (0.03, 0.3);
+/// No budget puts the line below what is usual.
+const LEAST_LINE: f64 = 0.0;
+
+/// How long a training watched its devices.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Watched {
+    /// All devices together.
+    pub(crate) weeks: f64,
+    /// The mean interval between readings of a device, in seconds.
+    pub(crate) interval: f64,
+}
 
 /// The heads' share of a training.
 #[derive(Debug)]
@@ -105,9 +115,9 @@ impl HeadsPass {
         References::of(&self.learned, n_signals)
     }
 
-    /// The line that the policy draws. A budget moves the built-in line along the tail of the training scores, as far
-    /// as their scale says.
-    pub(crate) fn line(&self, plan: &Plan, references: &References) -> f64 {
+    /// The line that the policy draws for flags, and the bar for what is told. A budget moves the built-in line by as
+    /// much as it moves the bar from that of one false alarm a week.
+    pub(crate) fn line(&self, plan: &Plan, references: &References, watched: Watched) -> (f64, Bar) {
         let mut scores: Vec<f64> = self
             .evidence
             .rows()
@@ -115,22 +125,22 @@ impl HeadsPass {
             .map(|it| self.score(it, references))
             .collect();
         scores.sort_unstable_by(f64::total_cmp);
-        if scores.is_empty() {
-            return LINE;
-        }
         let share = match plan.forest.contamination {
             Contamination::Share(share) => share,
             Contamination::Auto => 0.1,
         };
-        match plan.policy {
+        let bar = Bar::of(&scores, watched.weeks, share);
+        let line = match plan.policy {
+            _ if scores.is_empty() => LINE,
             ThresholdPolicy::Contamination => quantile(&scores, 1.0 - share),
             ThresholdPolicy::Budget {
                 false_alarms_per_device_week: budget,
             } => {
-                let tail = (quantile(&scores, 0.98) - quantile(&scores, 0.8)) / 10.0_f64.ln();
-                LINE - tail.clamp(TAIL.0, TAIL.1) * budget.ln()
+                let moved = bar.level(budget, watched.interval) - bar.level(1.0, watched.interval);
+                (LINE + moved).max(LEAST_LINE)
             }
-        }
+        };
+        (line, bar)
     }
 
     fn score(&self, row: &[f64], references: &References) -> f64 {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use domain::{Reading, Signals, Timestamp, Verdict};
 use forest::{Forest, Params};
 
+use crate::bar::Bar;
 use crate::features::{Baseline, DeviceState, Extractor};
 use crate::heads::Pace;
 use crate::kind::Kind;
@@ -71,6 +72,8 @@ pub struct Model {
     pub whole: Option<WholeForest>,
     /// How far beyond normal the heads and the forest let a device be.
     pub line: f64,
+    /// How seldom a score is: from what a person is told.
+    pub bar: Bar,
     /// Makes the feature vectors of the signals' forests.
     pub extractor: Extractor,
     /// A place per signal; none for a signal without values in the training readings, and for all where the kind is not
@@ -129,29 +132,15 @@ impl Model {
         })
     }
 
-    /// Judges a reading from the history before it, and takes it in. A double or a late reading is judged by what is
-    /// known and changes nothing.
+    /// The verdict of [`Model::assess`].
     pub fn step(&self, state: &mut DeviceState, reading: &Reading) -> Verdict {
-        if !state.accepts(reading.timestamp) {
-            return self.judge(Some(state), reading);
-        }
-        if self.kind == Kind::IsolationForest {
-            let verdict = self.judge_by_features(Some(state), reading);
-            state.push(reading);
-            return verdict;
-        }
-        self.weigh(state, reading)
+        self.assess(state, reading).verdict
     }
 
-    /// Judges a reading from the history before it; without history, from the fleet's. It says what [`Model::step`]
-    /// would say, and takes nothing in.
+    /// The verdict of [`Model::peek`].
     #[must_use]
     pub fn judge(&self, state: Option<&DeviceState>, reading: &Reading) -> Verdict {
-        if self.kind == Kind::IsolationForest {
-            return self.judge_by_features(state, reading);
-        }
-        let mut state = state.cloned().unwrap_or_else(|| DeviceState::new(&self.signals));
-        self.weigh(&mut state, reading)
+        self.peek(state, reading).verdict
     }
 }
 

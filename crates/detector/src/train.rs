@@ -12,7 +12,7 @@ use forest::{CheckedParams, Contamination, FitError, Forest, Matrix, Params};
 
 use crate::features::{Baseline, DeviceState, Extractor, Feature, FeatureSpec, LEARNING};
 use crate::heads::{Pace, Tempo};
-use crate::heads_pass::HeadsPass;
+use crate::heads_pass::{HeadsPass, Watched};
 use crate::kind::Kind;
 use crate::model::{Model, Provenance, SignalModel};
 use crate::sample::Sample;
@@ -269,7 +269,8 @@ impl FeaturePass {
         let Some((from, to)) = self.span else {
             return Err(TrainError::TooFew { have: 0, need: 1 });
         };
-        let chance = self.chance();
+        let watched = self.watched();
+        let chance = self.chance(watched);
         let forests = self
             .samples
             .iter()
@@ -277,7 +278,7 @@ impl FeaturePass {
             .map(|(at, sample)| self.fit_signal(at, sample, chance, threads))
             .collect::<Result<_, _>>()?;
         let references = self.heads.references(self.signals.len());
-        let line = self.heads.line(&self.plan.plan, &references);
+        let (line, bar) = self.heads.line(&self.plan.plan, &references, watched);
         let whole = self.heads.fit_whole(&self.plan, threads)?;
         let mut states = self.states;
         for (device, state) in &mut states {
@@ -301,6 +302,7 @@ impl FeaturePass {
             references,
             whole,
             line,
+            bar,
             extractor: self.extractor,
             forests,
             provenance,
@@ -308,27 +310,34 @@ impl FeaturePass {
         Ok((model, states))
     }
 
+    /// How long the devices were watched, and how often they report.
+    fn watched(&self) -> Watched {
+        let seconds: f64 = self
+            .states
+            .iter()
+            .filter_map(|(device, state)| Some(state.last()?.seconds_since(*self.first_seen.get(device)?)))
+            .sum();
+        let intervals = self.readings.saturating_sub(self.states.len() as u64).max(1) as f64;
+        Watched {
+            weeks: seconds / WEEK_SECONDS,
+            interval: if seconds > 0.0 {
+                seconds / intervals
+            } else {
+                WEEK_SECONDS
+            },
+        }
+    }
+
     /// The chance of a flag that one signal of one normal reading may have under the budget.
-    fn chance(&self) -> f64 {
+    fn chance(&self, watched: Watched) -> f64 {
         let ThresholdPolicy::Budget {
             false_alarms_per_device_week,
         } = self.plan.plan.policy
         else {
             return 1.0;
         };
-        let seconds: f64 = self
-            .states
-            .iter()
-            .filter_map(|(device, state)| Some(state.last()?.seconds_since(*self.first_seen.get(device)?)))
-            .sum();
-        let intervals = self.readings.saturating_sub(self.states.len() as u64) as f64;
-        let readings_a_week = if seconds > 0.0 {
-            intervals * WEEK_SECONDS / seconds
-        } else {
-            1.0
-        };
         let signals = self.samples.iter().filter(|it| it.offered() > 0).count().max(1) as f64;
-        false_alarms_per_device_week / (readings_a_week.max(1.0) * signals)
+        false_alarms_per_device_week * watched.interval / (WEEK_SECONDS * signals)
     }
 
     fn fit_signal(

@@ -9,15 +9,17 @@ use std::time::Duration;
 use anyhow::Context;
 use bus::embedded::{Limits, embedded};
 use bus::{Publisher, Subscriber};
-use domain::{TimeRange, Timestamp};
-use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use detector::IncidentRules;
+use domain::{Signals, TimeRange, Timestamp};
+use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
-use warehouse::Warehouse;
 use warehouse::embedded::{EmbeddedWarehouse, Options};
+use warehouse::{IncidentQuery, Warehouse};
 
 use crate::config::{BusKind, Config, WarehouseKind};
+use crate::runtime::canary;
 use crate::runtime::clock;
 use crate::runtime::consumer::Consumer;
 use crate::runtime::events::Events;
@@ -25,6 +27,7 @@ use crate::runtime::first_model;
 use crate::runtime::fleet::Fleet;
 use crate::runtime::live_model::LiveModel;
 use crate::runtime::registry::Registry;
+use crate::runtime::silence;
 
 /// How often readings beyond the retention are dropped.
 const RETENTION_ROUND: Duration = Duration::from_secs(3_600);
@@ -50,7 +53,7 @@ impl App {
         config: Config,
         stop: CancellationToken,
     ) -> anyhow::Result<(Arc<Self>, Box<dyn Subscriber>)> {
-        let prometheus = prometheus();
+        let prometheus = prometheus(&config.signals);
         let warehouse = open_warehouse(&config)?;
         let (publisher, subscriber) = open_bus(&config);
         let fleet = Arc::new(Fleet::new(config.signals.clone()));
@@ -81,6 +84,10 @@ impl App {
             live_model: self.live_model.clone(),
             events: self.events.clone(),
             max_future_skew: self.config.detector.max_future_skew,
+            rules: IncidentRules {
+                quiet_seconds: self.config.detector.incident_quiet.as_secs_f64(),
+                ..IncidentRules::default()
+            },
         };
         let stop = self.stop.clone();
         tasks.spawn(async move { consumer.run(subscriber, stop).await.context("the consumer failed") });
@@ -89,6 +96,8 @@ impl App {
             app.live_model.watch(stop).await;
             Ok(())
         });
+        tasks.spawn(canary::run(self.clone()));
+        tasks.spawn(silence::watch(self.clone()));
         if let Some(retention) = self.config.warehouse.retention {
             tasks.spawn(drop_old(self.clone(), retention));
         }
@@ -173,8 +182,29 @@ async fn restore(fleet: &Fleet, warehouse: &dyn Warehouse) -> anyhow::Result<()>
     while let Some(block) = scan.next().await.context("failed to read the stored readings")? {
         for judged in block.iter().filter(|it| !it.late && !it.clock_suspect) {
             if stale.contains(&judged.reading.device_id) {
-                fleet.update(&judged.reading.device_id, |state| state.push(&judged.reading));
+                fleet.update(&judged.reading.device_id, |tracked| {
+                    tracked
+                        .watched
+                        .hear(&judged.reading, tracked.state.last(), judged.received_at);
+                    tracked.state.push(&judged.reading)
+                });
             }
+        }
+    }
+    let ongoing = IncidentQuery {
+        ongoing: Some(true),
+        ..IncidentQuery::all(clock::now(), usize::MAX)
+    };
+    for stored in warehouse
+        .incidents(ongoing)
+        .await
+        .context("failed to read the incidents")?
+        .items
+    {
+        if stale.contains(&stored.incident.device_id) {
+            fleet.update(&stored.incident.device_id, |tracked| {
+                tracked.watched.adopt(&stored.incident)
+            });
         }
     }
     info!(devices = stale.len(), "device states built again");
@@ -196,15 +226,15 @@ async fn drop_old(app: Arc<App>, retention: Duration) -> anyhow::Result<()> {
 }
 
 /// The recorder of this process, installed at the first call.
-fn prometheus() -> PrometheusHandle {
+fn prometheus(signals: &Signals) -> PrometheusHandle {
     static HANDLE: OnceLock<PrometheusHandle> = OnceLock::new();
     let install = || {
-        let recorder = PrometheusBuilder::new().build_recorder();
+        let recorder = crate::metrics::recorder();
         let handle = recorder.handle();
         if metrics::set_global_recorder(recorder).is_err() {
             warn!("another metrics recorder is in place, /metrics stays empty");
         }
-        crate::metrics::describe();
+        crate::metrics::describe(signals);
         handle
     };
     HANDLE.get_or_init(install).clone()

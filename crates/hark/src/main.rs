@@ -53,6 +53,7 @@ fn run(cli: Cli) -> anyhow::Result<Exit> {
         Command::DeadLetters(command) => block_on(commands::dead_letters::run(config()?, command, format))?,
         Command::Config(command) => commands::config::run(&flags, &command, format)?,
         Command::Doctor => block_on(commands::doctor::run(config()?, format))?,
+        Command::Health { url } => block_on(commands::health::run(url))?,
         Command::Completions { shell } => commands::completions::run(shell)?,
     }
     Ok(Exit::Ok)

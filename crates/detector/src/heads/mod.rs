@@ -44,7 +44,8 @@ pub(crate) struct Heads {
 pub struct Evidence {
     /// Head A's banks: the largest deviation, the smoothed deviations, the roughness, each in units of what is usual.
     pub banks: [f64; 3],
-    /// How much further from all that it ever did the device is than usual, as the logarithm of the ratio.
+    /// How much further from all that it ever did the device is than usual, as the logarithm of the ratio; above 0 it
+    /// has left the places it knows.
     pub place: f64,
     /// How far the device's history can be trusted to have seen all its states, 0 to 1.
     pub trust: f64,
@@ -94,6 +95,16 @@ impl Heads {
     /// What head A remembers of one signal.
     pub(crate) fn signal(&self, at: usize) -> Option<&SignalDrift> {
         self.drift.signals.get(at)
+    }
+
+    /// The value of a signal of late, smoothed, and what it was over a long time, both without the course of the day.
+    pub(crate) fn course(&self, at: usize) -> (f64, f64) {
+        self.events.get(at).map_or((0.0, 0.0), SignalEvents::course)
+    }
+
+    /// The device's usual interval in seconds; 0 before the second reading.
+    pub(crate) fn interval(&self) -> f64 {
+        self.rhythm.interval
     }
 
     pub(crate) fn write(&self, to: &mut Writer<'_>) {

@@ -8,6 +8,7 @@ pub(crate) mod dead_letters;
 pub(crate) mod doctor;
 pub(crate) mod export;
 pub(crate) mod forest;
+pub(crate) mod health;
 pub(crate) mod import;
 pub(crate) mod models;
 pub(crate) mod serve;

@@ -196,6 +196,8 @@ fn detector(
         FeatureSpec::new(raw.features).map_err(|it| it.to_string()),
     );
     let skew = it.span("detector.max_future_skew", &raw.max_future_skew);
+    let quiet = it.span("detector.incident_quiet", &raw.incident_quiet);
+    let grace = it.span("detector.silence_grace", &raw.silence_grace);
     let kinds = [Kind::Hybrid, Kind::IsolationForest, Kind::Statistical].map(|it| (it.as_str(), it));
     let kind = it.word("detector.kind", &raw.kind, &kinds);
     let (kind, spec, policy, forest) = (kind?, spec?, policy?, forest?);
@@ -212,6 +214,8 @@ fn detector(
         spec,
         policy,
         max_future_skew: skew?,
+        incident_quiet: quiet?,
+        silence_grace: grace?,
     })
 }
 

@@ -54,6 +54,8 @@ pub(super) struct RawDetector {
     pub(super) threshold: String,
     pub(super) false_alarms_per_device_week: f64,
     pub(super) max_future_skew: String,
+    pub(super) incident_quiet: String,
+    pub(super) silence_grace: String,
 }
 
 #[derive(Debug, Deserialize)]

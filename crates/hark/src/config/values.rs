@@ -50,6 +50,8 @@ pub(crate) struct Detector {
     pub(crate) spec: FeatureSpec,
     pub(crate) policy: ThresholdPolicy,
     pub(crate) max_future_skew: Duration,
+    pub(crate) incident_quiet: Duration,
+    pub(crate) silence_grace: Duration,
 }
 
 /// Which bus.

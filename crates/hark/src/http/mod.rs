@@ -11,6 +11,7 @@ mod devices;
 mod docs;
 mod dto;
 pub(crate) mod error;
+mod gauges;
 pub(crate) mod guard;
 mod health;
 mod models;
@@ -48,6 +49,9 @@ use crate::app::App;
 
 /// How long a summary or the devices' states stay as they were computed.
 const FRESH: Duration = Duration::from_secs(2);
+
+/// The path whose answers never end.
+pub(crate) const STREAM: &str = "/api/v1/stream";
 
 /// The most event streams at a time.
 const MAX_STREAMS: usize = 256;

@@ -1,5 +1,6 @@
 //! What runs between the ports: the fleet's states, the live model, the consumer loop, training.
 
+pub(crate) mod canary;
 pub(crate) mod clock;
 pub(crate) mod consumer;
 pub(crate) mod events;
@@ -7,4 +8,7 @@ pub(crate) mod first_model;
 pub(crate) mod fleet;
 pub(crate) mod live_model;
 pub(crate) mod registry;
+pub(crate) mod rhythm;
+pub(crate) mod silence;
 pub(crate) mod training;
+pub(crate) mod watching;
