@@ -27,8 +27,11 @@ use crate::runtime::first_model;
 use crate::runtime::fleet::Fleet;
 use crate::runtime::judging::Judging;
 use crate::runtime::live_model::LiveModel;
+use crate::runtime::maintenance::{self, Maintenance};
 use crate::runtime::registry::Registry;
+use crate::runtime::retraining;
 use crate::runtime::silence;
+use crate::runtime::tuning::{self, Tuning};
 
 /// How often readings beyond the retention are dropped.
 const RETENTION_ROUND: Duration = Duration::from_secs(3_600);
@@ -43,6 +46,8 @@ pub(crate) struct App {
     pub(crate) judging: Arc<Judging>,
     pub(crate) registry: Arc<Registry>,
     pub(crate) events: Arc<Events>,
+    pub(crate) tuning: Arc<Tuning>,
+    pub(crate) maintenance: Arc<Maintenance>,
     pub(crate) prometheus: PrometheusHandle,
     pub(crate) started_at: Timestamp,
     /// Cancelled when the process is asked to end: no new work, open streams end.
@@ -64,7 +69,11 @@ impl App {
         let events = Arc::new(Events::new());
         let live_model = LiveModel::open(registry.clone(), config.signals.clone(), events.clone());
         let judging = Judging::new(&config.signals, &config.limits)?;
+        let tuning = Tuning::open(config.data.dir.join(tuning::FILE))?;
+        let maintenance = Maintenance::open(config.data.dir.join(maintenance::FILE))?;
         let app = Self {
+            tuning: Arc::new(tuning),
+            maintenance: Arc::new(maintenance),
             config,
             warehouse,
             publisher,
@@ -87,6 +96,8 @@ impl App {
             fleet: self.fleet.clone(),
             live_model: self.live_model.clone(),
             events: self.events.clone(),
+            tuning: self.tuning.clone(),
+            maintenance: self.maintenance.clone(),
             max_future_skew: self.config.detector.max_future_skew,
             judging: self.judging.clone(),
             rules: IncidentRules {
@@ -113,6 +124,9 @@ impl App {
         let app = self.clone();
         tasks.spawn(async move {
             first_model::train_when_ready(app.clone()).await?;
+            if let Some(every) = app.config.train.every {
+                return retraining::run(app, every).await;
+            }
             app.stop.cancelled().await;
             Ok(())
         });

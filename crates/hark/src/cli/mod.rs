@@ -17,7 +17,8 @@ pub(crate) use self::forest::{
 };
 pub(crate) use running::{ConsumeArgs, DashboardArgs, Promotion, ServeArgs, SimulateArgs, Speed, TrainArgs, UpArgs};
 pub(crate) use stored::{
-    ConfigCommand, DeadLettersCommand, IncidentChoice, IncidentsCommand, LetterChoice, ModelsCommand,
+    ConfigCommand, DeadLettersCommand, IncidentChoice, IncidentsCommand, LetterChoice, MaintenanceCommand,
+    ModelsCommand,
 };
 pub(crate) use tables::{BacktestArgs, ExportArgs, ImportArgs};
 
@@ -117,6 +118,9 @@ pub(crate) enum Command {
     /// Look at what was wrong, since when, and why
     #[command(subcommand)]
     Incidents(IncidentsCommand),
+    /// Learn nothing and tell nobody while people work on a device
+    #[command(subcommand)]
+    Maintenance(MaintenanceCommand),
     /// Write, check and show the configuration
     #[command(subcommand)]
     Config(ConfigCommand),

@@ -163,6 +163,42 @@ fn one_of(words: &[&str]) -> String {
     format!("it is one of {}", words.join(", "))
 }
 
+/// `hark maintenance …`
+#[derive(Debug, Clone, Subcommand)]
+#[command(after_help = "\
+Examples:
+  hark maintenance add --device pump-1 --for 2h --reason \"belt replaced\"
+  hark maintenance add --for 30m --reason \"power test of the whole fleet\"
+  hark maintenance list
+  hark maintenance end 3")]
+pub(crate) enum MaintenanceCommand {
+    /// All windows, the newest first
+    List,
+    /// Learn nothing from a device or the whole fleet for a while, and tell nobody
+    Add {
+        /// Of this device; of the whole fleet when left out
+        #[arg(long, value_name = "ID")]
+        device: Option<String>,
+        /// From this time; now when left out
+        #[arg(long, value_name = "TIME", value_parser = super::instant)]
+        from: Option<Timestamp>,
+        /// For so long
+        #[arg(long = "for", value_name = "SPAN", value_parser = humantime::parse_duration)]
+        span: std::time::Duration,
+        /// Why
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+        /// Who says so
+        #[arg(long, value_name = "NAME", default_value = "command line")]
+        who: String,
+    },
+    /// End a window now
+    End {
+        /// Its number
+        id: u64,
+    },
+}
+
 /// `hark config …`
 #[derive(Debug, Clone, Subcommand)]
 #[command(after_help = "\

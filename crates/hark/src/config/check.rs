@@ -297,9 +297,23 @@ fn warehouse(it: &mut Checker<'_>, raw: &RawWarehouse) -> Option<Warehouse> {
 fn train(it: &mut Checker<'_>, raw: &RawTrain) -> Option<Train> {
     let holdout = it.within("train.holdout", raw.holdout, 0.0, 0.9);
     let min_readings = it.within("train.min_readings", raw.min_readings, 1, 1_000_000_000);
+    let every = match raw.every.as_str() {
+        "off" => Some(None),
+        text => match parse_span(text) {
+            Ok(span) if span >= Duration::from_secs(60) => Some(Some(span)),
+            _ => it.hinted(
+                "train.every",
+                format!("`train.every` is {text:?}"),
+                "write a length of time of at least a minute such as 1d, or off",
+            ),
+        },
+    };
+    let shadow = it.span("train.shadow", &raw.shadow);
     Some(Train {
         holdout: holdout?,
         min_readings: min_readings?,
+        every: every?,
+        shadow: shadow?,
     })
 }
 

@@ -84,6 +84,8 @@ pub(super) struct RawWarehouse {
 pub(super) struct RawTrain {
     pub(super) holdout: f64,
     pub(super) min_readings: u64,
+    pub(super) every: String,
+    pub(super) shadow: String,
 }
 
 #[derive(Debug, Deserialize)]

@@ -94,6 +94,9 @@ pub(crate) struct Warehouse {
 pub(crate) struct Train {
     pub(crate) holdout: f64,
     pub(crate) min_readings: u64,
+    /// None trains no more after the first model.
+    pub(crate) every: Option<Duration>,
+    pub(crate) shadow: Duration,
 }
 
 /// The simulated fleet.

@@ -17,6 +17,7 @@ use super::dto::reading::{LocationDto, ReadingDto};
 use super::error::{ApiError, ApiResult};
 use super::query::Segment;
 use crate::app::App;
+use crate::runtime::clock;
 
 /// A device's own history outweighs the fleet's from so many readings on.
 const LEARNED: u64 = 30;
@@ -77,6 +78,7 @@ fn device<'a>(app: &'a App, counted: &'a Counted) -> DeviceDto<'a> {
             readings: counted.readings,
             anomalies: counted.anomalies,
         },
+        maintenance_until: app.maintenance.until(&it.device_id, clock::now()).map(super::dto::Time),
         incident: counted.incident.as_ref().map(|it| DeviceIncident {
             id: it.incident.id.as_str(),
             state: it.triage.phase.standing().as_str(),

@@ -15,6 +15,8 @@ mod gauges;
 pub(crate) mod guard;
 mod health;
 mod incidents;
+mod labels;
+mod maintenance;
 mod models;
 mod query;
 mod readings;
@@ -112,6 +114,10 @@ fn documented() -> OpenApiRouter<Shared> {
         .routes(routes!(triage::label))
         .routes(routes!(triage::comment))
         .routes(routes!(triage::undo))
+        .routes(routes!(labels::get_stats))
+        .routes(routes!(labels::move_threshold))
+        .routes(routes!(maintenance::list_windows, maintenance::add_window))
+        .routes(routes!(maintenance::end_window))
         .routes(routes!(models::list_models))
         .routes(routes!(models::get_metrics))
         .routes(routes!(models::promote))

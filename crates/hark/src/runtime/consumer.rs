@@ -18,7 +18,9 @@ use super::events::{Event, Events, IncidentNews};
 use super::fleet::{Fleet, Tracked};
 use super::judging::Judging;
 use super::live_model::LiveModel;
-use super::watching::Change;
+use super::maintenance::Maintenance;
+use super::tuning::Tuning;
+use super::watching::{Change, Telling};
 use super::{canary, clock};
 use crate::metrics::{self, Stage};
 
@@ -32,6 +34,8 @@ pub(crate) struct Consumer {
     pub(crate) fleet: Arc<Fleet>,
     pub(crate) live_model: Arc<LiveModel>,
     pub(crate) events: Arc<Events>,
+    pub(crate) tuning: Arc<Tuning>,
+    pub(crate) maintenance: Arc<Maintenance>,
     pub(crate) max_future_skew: Duration,
     pub(crate) rules: IncidentRules,
     pub(crate) judging: Arc<Judging>,
@@ -141,11 +145,13 @@ impl Consumer {
         let clock_suspect = reading.timestamp > received_at.after(self.max_future_skew);
         let (late, verdict, incident) = self.fleet.update(&reading.device_id, |tracked| {
             let late = !tracked.state.accepts(reading.timestamp);
-            let is_taken = !late && !clock_suspect;
+            // In maintenance a device is judged, but nothing is learned from it and nobody told.
+            let is_kept_apart = clock_suspect || self.maintenance.covers(&reading.device_id, reading.timestamp);
+            let is_taken = !late && !is_kept_apart;
             let assessment = self.look(tracked, &reading, received_at, is_taken);
             let told = assessment.as_ref().filter(|_| is_taken).and_then(|it| {
                 let signals = self.fleet.signals();
-                tracked.watched.step(&reading, it, signals, &self.rules)
+                tracked.watched.step(&reading, it, signals, &self.telling())
             });
             (late, assessment.map(|it| it.verdict), told)
         });
@@ -166,6 +172,15 @@ impl Consumer {
             notes,
             incident,
         })
+    }
+
+    /// When a person is told: the rules, and the threshold that labels have moved.
+    fn telling(&self) -> Telling {
+        let kind = self.live_model.get().map(|it| it.kind);
+        Telling {
+            rules: self.rules,
+            threshold: kind.map_or(0.0, |it| self.tuning.threshold(it)),
+        }
     }
 
     /// Judges a reading, and takes it into the device's state unless it is late or from the future.

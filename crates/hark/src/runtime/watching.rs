@@ -29,6 +29,14 @@ struct Worst {
     model_version: String,
 }
 
+/// When a person is told.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Telling {
+    pub(crate) rules: IncidentRules,
+    /// A reading with a higher score makes no incident: 0, or below it where labels have moved it.
+    pub(crate) threshold: f64,
+}
+
 /// What a reading did to the incidents of its device.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Change {
@@ -47,9 +55,13 @@ impl Watched {
         reading: &Reading,
         assessment: &Assessment,
         signals: &Signals,
-        rules: &IncidentRules,
+        telling: &Telling,
     ) -> Option<(Change, Incident)> {
-        let sign = assessment.sign.as_ref()?;
+        let sign = &mut assessment.sign?;
+        if sign.score > telling.threshold {
+            (sign.is_anomaly, sign.tells) = (false, false);
+        }
+        let rules = &telling.rules;
         let (watch, happening) = self.watch.step(sign, rules);
         self.watch = watch;
         if sign.is_anomaly {
@@ -227,6 +239,10 @@ mod tests {
     }
 
     fn step(watched: &mut Watched, at: i64, score: f64) -> Option<(Change, Incident)> {
+        step_by(watched, at, score, 0.0)
+    }
+
+    fn step_by(watched: &mut Watched, at: i64, score: f64, threshold: f64) -> Option<(Change, Incident)> {
         let reading = Reading {
             device_id: DeviceId::new("a").unwrap(),
             timestamp: Timestamp::from_secs(at),
@@ -236,7 +252,11 @@ mod tests {
             truth: None,
         };
         let assessment = assessment(at, score);
-        watched.step(&reading, &assessment, &Signals::default(), &IncidentRules::default())
+        let telling = Telling {
+            rules: IncidentRules::default(),
+            threshold,
+        };
+        watched.step(&reading, &assessment, &Signals::default(), &telling)
     }
 
     #[test]
@@ -262,6 +282,16 @@ mod tests {
         let at = Some(Timestamp::from_secs(5_000));
         assert_eq!((change, &closed.id, closed.closed_at), (Change::Closed, &opened.id, at));
         assert_eq!(watched.worst, Worst::default());
+    }
+
+    #[test]
+    fn a_moved_threshold_keeps_the_shallow_ones_to_itself() {
+        let (mut by_line, mut moved) = (Watched::default(), Watched::default());
+        let opens = |it: Option<(Change, Incident)>| it.is_some_and(|(change, _)| change == Change::Opened);
+        let shallow = |it: &mut Watched, threshold| (0..5).any(|at| opens(step_by(it, at * 10, -0.3, threshold)));
+        assert!(shallow(&mut by_line, 0.0));
+        assert!(!shallow(&mut moved, -0.5));
+        assert!((5..10).any(|at| opens(step_by(&mut moved, at * 10, -0.6, -0.5))));
     }
 
     proptest! {

@@ -2,7 +2,7 @@
 
 use super::Folder;
 
-const COMMANDS: [&[&str]; 37] = [
+const COMMANDS: [&[&str]; 41] = [
     &[],
     &["up"],
     &["simulate"],
@@ -34,6 +34,10 @@ const COMMANDS: [&[&str]; 37] = [
     &["incidents"],
     &["incidents", "list"],
     &["incidents", "show"],
+    &["maintenance"],
+    &["maintenance", "list"],
+    &["maintenance", "add"],
+    &["maintenance", "end"],
     &["config"],
     &["config", "init"],
     &["config", "check"],

@@ -29,6 +29,8 @@ pub(crate) struct DeviceDto<'a> {
     /// How far its own history is from outweighing the fleet's; none once it does.
     pub(crate) learning: Option<Learning>,
     pub(crate) activity: Activity,
+    /// When its maintenance ends; none while it is in none.
+    pub(crate) maintenance_until: Option<Time>,
     /// Its newest incident that is not resolved.
     pub(crate) incident: Option<DeviceIncident<'a>>,
 }

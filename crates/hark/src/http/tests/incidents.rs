@@ -53,7 +53,10 @@ async fn an_event_is_one_incident_whatever_comes_twice() {
         (&json!("temperature"), &json!("above"))
     );
     assert!(
-        it["reason"].as_str().unwrap().starts_with("temperature 90.0 °C"),
+        it["reason"]
+            .as_str()
+            .unwrap()
+            .contains("at its worst temperature 90.0 °C"),
         "{it}"
     );
     let summary = running.get("/api/v1/summary").await.json();

@@ -10,3 +10,4 @@ mod posting;
 mod server;
 mod streaming;
 pub(crate) mod support;
+mod tuning;

@@ -52,7 +52,7 @@ async fn every_example_in_the_document_is_taken() {
             tried += 1;
         }
     }
-    assert_eq!(tried, 12);
+    assert_eq!(tried, 14);
 }
 
 #[tokio::test(flavor = "multi_thread")]
