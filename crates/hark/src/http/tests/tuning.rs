@@ -29,7 +29,7 @@ async fn heat(running: &Running, device: &str, second: i64) -> usize {
 #[tokio::test(flavor = "multi_thread")]
 async fn labels_move_the_threshold_that_incidents_must_reach() {
     let running = Running::trained().await;
-    for (readings, label) in [(1, "false_alarm"), (2, "false_alarm"), (4, "true"), (3, "expected")] {
+    for (readings, label) in [(1_u64, "false_alarm"), (2, "false_alarm"), (4, "true"), (3, "expected")] {
         let id = told(&running, "a", readings.cast_signed() * 100_000, readings).await;
         post(
             &running,
