@@ -62,7 +62,7 @@ class Place:
 
         text = re.sub(r"((?<![\w.]))(?:0\.0\.0\.0|127\.0\.0\.1|localhost):(\d+)", own, text)
         text = re.sub(r"(\blisten )(\d+);", lambda m: f"{m[1]}{self.at(service, m[2])};", text)
-        text = re.sub(r"(--port=|^port |\\nport |'port |-p )(\d+)", lambda m: f"{m[1]}{self.port(service, m[2])}", text)
+        text = re.sub(r"(--port=)(\d+)", lambda m: f"{m[1]}{self.port(service, m[2])}", text)
         text = text.replace("--ip=0.0.0.0", "--ip=127.0.0.1")
         if paths:
             targets = "|".join(map(re.escape, sorted(paths, key=len, reverse=True)))
@@ -111,8 +111,6 @@ def command(tools, image, words, paths, here):
         return [tools["hark"], *words]
     if image == "prom/prometheus":
         return [tools["prometheus"], *words]
-    if image == "redis":
-        return words
     if image == "hark-jupyter":
         return [tools["jupyter"], "lab", "--allow-root", *words]
     if image == "nginxinc/nginx-unprivileged":
@@ -162,7 +160,7 @@ class Service:
         words = [self.text(it) for it in words]
         if words[0] == "/hark":
             if not self.tools["health"]:
-                return answers(words[-1])
+                return answers(words[-1] + "/readyz")
             words[0] = self.tools["hark"]
         if words[0] == "python":
             words[0] = sys.executable
@@ -186,7 +184,7 @@ class Service:
         if self.service.get("restart") in {"no", "on-failure"}:
             self.run_to_end()
             return "ended well"
-        if "healthcheck" not in self.service:
+        if self.service.get("healthcheck", {"disable": True}).get("disable"):
             time.sleep(2)
             if self.process.poll() is not None:
                 self.give_up(f"ended with {self.process.returncode}")

@@ -7,13 +7,13 @@ locals {
     consumer  = "Consumers: pull, judge, store"
     trainer   = "Training: read the history, write models"
     server    = "Detection API: judge, read the history, take readings"
-    dashboard = "Page: ask the detection API"
+    dashboard = "Page: show, and take what people say of incidents"
   }
   account = { for it, _ in local.parts : it => "serviceAccount:${google_service_account.parts[it].email}" }
 
   # Roles that Google grants on a project alone. Both let somebody ask, not see: what is seen is granted on the dataset.
   asking = {
-    for it in setproduct(["consumer", "trainer", "server"], ["roles/bigquery.jobUser", "roles/bigquery.readSessionUser"]) :
+    for it in setproduct(["consumer", "trainer", "server", "dashboard"], ["roles/bigquery.jobUser", "roles/bigquery.readSessionUser"]) :
     "${it[0]} ${it[1]}" => { part = it[0], role = it[1] }
   }
 }
@@ -26,7 +26,7 @@ resource "google_service_account" "parts" {
 }
 
 resource "google_pubsub_topic_iam_member" "publish" {
-  for_each = toset(["publisher", "server"])
+  for_each = toset(["publisher", "server", "dashboard"])
   topic    = google_pubsub_topic.readings.id
   role     = "roles/pubsub.publisher"
   member   = local.account[each.key]
@@ -47,8 +47,17 @@ resource "google_bigquery_table_iam_member" "store" {
   member     = local.account["consumer"]
 }
 
+# What people say of incidents.
+resource "google_bigquery_table_iam_member" "say" {
+  for_each   = toset(["server", "dashboard"])
+  dataset_id = google_bigquery_table.tables["incident_events"].dataset_id
+  table_id   = google_bigquery_table.tables["incident_events"].table_id
+  role       = "roles/bigquery.dataEditor"
+  member     = local.account[each.key]
+}
+
 resource "google_bigquery_dataset_iam_member" "read" {
-  for_each   = toset(["consumer", "trainer", "server"])
+  for_each   = toset(["consumer", "trainer", "server", "dashboard"])
   dataset_id = google_bigquery_dataset.hark.dataset_id
   role       = "roles/bigquery.dataViewer"
   member     = local.account[each.key]
@@ -68,7 +77,7 @@ resource "google_storage_bucket_iam_member" "write_models" {
 }
 
 resource "google_storage_bucket_iam_member" "read_models" {
-  for_each = toset(["consumer", "server"])
+  for_each = toset(["consumer", "server", "dashboard"])
   bucket   = google_storage_bucket.models.name
   role     = "roles/storage.objectViewer"
   member   = local.account[each.key]

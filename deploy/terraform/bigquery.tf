@@ -52,15 +52,41 @@ locals {
     ["detail", "STRING", "REQUIRED"],
     ["payload", "BYTES", "REQUIRED"],
   ]
+  event_columns = [
+    ["seq", "INTEGER", "REQUIRED"],
+    ["incident_id", "STRING", "REQUIRED"],
+    ["began", "TIMESTAMP", "REQUIRED"],
+    ["at", "TIMESTAMP", "REQUIRED"],
+    ["action", "STRING", "REQUIRED"],
+    ["who", "STRING", "NULLABLE"],
+    ["detail", "STRING", "NULLABLE"],
+    ["note", "STRING", "NULLABLE"],
+    ["device_id", "STRING", "REQUIRED"],
+    ["opened_at", "TIMESTAMP", "NULLABLE"],
+    ["last", "TIMESTAMP", "NULLABLE"],
+    ["peak_score", "FLOAT", "NULLABLE"],
+    ["peak_at", "TIMESTAMP", "NULLABLE"],
+    ["readings", "INTEGER", "NULLABLE"],
+    ["severity", "STRING", "NULLABLE"],
+    ["kind", "STRING", "NULLABLE"],
+    ["signals", "STRING", "NULLABLE"],
+    ["reason", "STRING", "NULLABLE"],
+    ["model_version", "STRING", "NULLABLE"],
+    ["closed_at", "TIMESTAMP", "NULLABLE"],
+  ]
   tables = {
     sensor_readings = { columns = local.reading_columns, by_day_of = "timestamp", clustered_by = "device_id", kept_days = var.readings_kept_days }
     device_updates  = { columns = local.device_columns, by_day_of = null, clustered_by = "device_id", kept_days = null }
     dead_letters    = { columns = local.letter_columns, by_day_of = "received_at", clustered_by = "code", kept_days = null }
+    incident_events = { columns = local.event_columns, by_day_of = "began", clustered_by = "incident_id", kept_days = null }
   }
-  # Each reading once, the first one stored; each device once, as it was last heard.
+  # Each reading once, the first one stored; each device as it was last heard; each incident as it was last told; the last
+  # label of each.
   views = {
-    readings = { table = "sensor_readings", by = "device_id, timestamp", order = "received_at" }
-    devices  = { table = "device_updates", by = "device_id", order = "last_received_at DESC, seq DESC" }
+    readings  = { table = "sensor_readings", of = "TRUE", by = "device_id, timestamp", order = "received_at" }
+    devices   = { table = "device_updates", of = "TRUE", by = "device_id", order = "last_received_at DESC, seq DESC" }
+    incidents = { table = "incident_events", of = "action = 'told'", by = "incident_id", order = "at DESC, seq DESC" }
+    labels    = { table = "incident_events", of = "action = 'labelled'", by = "incident_id", order = "at DESC, seq DESC" }
   }
 }
 
@@ -106,6 +132,6 @@ resource "google_bigquery_table" "views" {
 
   view {
     use_legacy_sql = false
-    query          = "SELECT * FROM `${var.project_id}.${var.dataset_id}.${each.value.table}` WHERE TRUE QUALIFY ROW_NUMBER() OVER (PARTITION BY ${each.value.by} ORDER BY ${each.value.order}) = 1"
+    query          = "SELECT * FROM `${var.project_id}.${var.dataset_id}.${each.value.table}` WHERE ${each.value.of} QUALIFY ROW_NUMBER() OVER (PARTITION BY ${each.value.by} ORDER BY ${each.value.order}) = 1"
   }
 }

@@ -3,7 +3,7 @@
 
 locals {
   run = var.image == null ? {} : { image = var.image }
-  settings = merge({
+  settings = {
     PROJECT_ID                          = var.project_id
     TOPIC_NAME                          = var.topic_name
     SUBSCRIPTION_NAME                   = var.subscription_name
@@ -12,9 +12,7 @@ locals {
     HARK__WAREHOUSE__BIGQUERY__DATASET  = var.dataset_id
     HARK__WAREHOUSE__BIGQUERY__LOCATION = coalesce(var.dataset_location, var.region)
     HARK__DATA__DIR                     = "/data"
-    },
-    var.memorystore == null ? {} : { HARK__REDIS__URL = "redis://${google_redis_instance.cache[0].host}:${google_redis_instance.cache[0].port}" }
-  )
+  }
 }
 
 resource "google_cloud_run_v2_service" "server" {
@@ -85,17 +83,6 @@ resource "google_cloud_run_v2_service" "server" {
         read_only = true
       }
     }
-
-    dynamic "vpc_access" {
-      for_each = var.memorystore == null ? [] : [var.memorystore]
-      content {
-        egress = "PRIVATE_RANGES_ONLY"
-        network_interfaces {
-          network    = vpc_access.value.network
-          subnetwork = vpc_access.value.subnetwork
-        }
-      }
-    }
   }
 }
 
@@ -118,7 +105,7 @@ resource "google_cloud_run_v2_worker_pool" "consumer" {
       args  = ["consume"]
 
       dynamic "env" {
-        for_each = merge(local.settings, { HARK__METRICS__LISTEN = "0.0.0.0:9100" })
+        for_each = local.settings
         content {
           name  = env.key
           value = env.value
@@ -127,15 +114,6 @@ resource "google_cloud_run_v2_worker_pool" "consumer" {
 
       resources {
         limits = { cpu = "1", memory = "1Gi" }
-      }
-
-      startup_probe {
-        period_seconds    = 2
-        failure_threshold = 60
-        http_get {
-          path = "/readyz"
-          port = 9100
-        }
       }
 
       volume_mounts {
@@ -149,17 +127,6 @@ resource "google_cloud_run_v2_worker_pool" "consumer" {
       gcs {
         bucket    = google_storage_bucket.models.name
         read_only = true
-      }
-    }
-
-    dynamic "vpc_access" {
-      for_each = var.memorystore == null ? [] : [var.memorystore]
-      content {
-        egress = "PRIVATE_RANGES_ONLY"
-        network_interfaces {
-          network    = vpc_access.value.network
-          subnetwork = vpc_access.value.subnetwork
-        }
       }
     }
   }
@@ -182,9 +149,12 @@ resource "google_cloud_run_v2_service" "dashboard" {
       max_instance_count = 2
     }
 
+    # The page speaks plain HTTP with its API: it has a detection server of its own beside it.
     containers {
-      image = each.value
-      args  = ["dashboard", "--listen", "0.0.0.0:8501", "--api", google_cloud_run_v2_service.server[each.key].uri, "--insecure"]
+      name       = "page"
+      image      = each.value
+      args       = ["dashboard", "--listen", "0.0.0.0:8501", "--api", "http://127.0.0.1:8000", "--insecure"]
+      depends_on = ["api"]
 
       ports {
         container_port = 8501
@@ -196,7 +166,48 @@ resource "google_cloud_run_v2_service" "dashboard" {
       }
 
       resources {
-        limits = { cpu = "1", memory = "512Mi" }
+        limits = { cpu = "1", memory = "256Mi" }
+      }
+    }
+
+    containers {
+      name  = "api"
+      image = each.value
+      args  = ["serve", "--listen", "0.0.0.0:8000", "--insecure"]
+
+      dynamic "env" {
+        for_each = local.settings
+        content {
+          name  = env.key
+          value = env.value
+        }
+      }
+
+      resources {
+        limits   = { cpu = "1", memory = "1Gi" }
+        cpu_idle = false
+      }
+
+      startup_probe {
+        period_seconds    = 2
+        failure_threshold = 60
+        http_get {
+          path = "/readyz"
+          port = 8000
+        }
+      }
+
+      volume_mounts {
+        name       = "models"
+        mount_path = "/data/models"
+      }
+    }
+
+    volumes {
+      name = "models"
+      gcs {
+        bucket    = google_storage_bucket.models.name
+        read_only = true
       }
     }
   }
@@ -274,11 +285,11 @@ resource "google_cloud_scheduler_job" "training" {
 }
 
 resource "google_cloud_run_v2_service_iam_member" "api" {
-  for_each = var.image == null ? toset([]) : toset(concat(var.api_callers, ["the dashboard"]))
+  for_each = var.image == null ? toset([]) : toset(var.api_callers)
   name     = google_cloud_run_v2_service.server["image"].name
   location = var.region
   role     = "roles/run.invoker"
-  member   = each.key == "the dashboard" ? local.account["dashboard"] : each.key
+  member   = each.key
 }
 
 resource "google_cloud_run_v2_service_iam_member" "page" {

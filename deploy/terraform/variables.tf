@@ -92,12 +92,6 @@ variable "page_viewers" {
   default     = []
 }
 
-variable "memorystore" {
-  description = "A Redis for cached verdicts and shared states of devices, in this VPC network; null makes none"
-  type        = object({ network = string, subnetwork = string, memory_gib = optional(number, 1) })
-  default     = null
-}
-
 variable "budget" {
   description = "Tells the billing account's people when the month's cost passes half, nine tenths and all of this; null does not"
   type        = object({ billing_account = string, amount = number, currency = optional(string, "USD") })

@@ -25,6 +25,7 @@ use crate::runtime::consumer::Consumer;
 use crate::runtime::events::Events;
 use crate::runtime::first_model;
 use crate::runtime::fleet::Fleet;
+use crate::runtime::judging::Judging;
 use crate::runtime::live_model::LiveModel;
 use crate::runtime::maintenance::{self, Maintenance};
 use crate::runtime::registry::Registry;
@@ -42,6 +43,7 @@ pub(crate) struct App {
     pub(crate) publisher: Arc<dyn Publisher>,
     pub(crate) fleet: Arc<Fleet>,
     pub(crate) live_model: Arc<LiveModel>,
+    pub(crate) judging: Arc<Judging>,
     pub(crate) registry: Arc<Registry>,
     pub(crate) events: Arc<Events>,
     pub(crate) tuning: Arc<Tuning>,
@@ -66,6 +68,7 @@ impl App {
         let registry = Arc::new(open_registry(&config));
         let events = Arc::new(Events::new());
         let live_model = LiveModel::open(registry.clone(), config.signals.clone(), events.clone());
+        let judging = Judging::new(&config.signals, &config.limits)?;
         let tuning = Tuning::open(config.data.dir.join(tuning::FILE))?;
         let maintenance = Maintenance::open(config.data.dir.join(maintenance::FILE))?;
         let app = Self {
@@ -76,6 +79,7 @@ impl App {
             publisher,
             fleet,
             live_model: Arc::new(live_model),
+            judging: Arc::new(judging),
             registry,
             events,
             prometheus,
@@ -95,6 +99,7 @@ impl App {
             tuning: self.tuning.clone(),
             maintenance: self.maintenance.clone(),
             max_future_skew: self.config.detector.max_future_skew,
+            judging: self.judging.clone(),
             rules: IncidentRules {
                 quiet_seconds: self.config.detector.incident_quiet.as_secs_f64(),
                 ..IncidentRules::default()

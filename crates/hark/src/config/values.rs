@@ -7,6 +7,8 @@ use std::time::Duration;
 use detector::{FeatureSpec, Kind, ThresholdPolicy};
 use domain::Signals;
 
+use crate::runtime::judging::NamedLimits;
+
 /// All of it.
 #[derive(Debug, Clone)]
 pub(crate) struct Config {
@@ -14,6 +16,7 @@ pub(crate) struct Config {
     pub(crate) dashboard: Dashboard,
     pub(crate) data: Data,
     pub(crate) signals: Signals,
+    pub(crate) limits: NamedLimits,
     pub(crate) forest: forest::Params,
     pub(crate) detector: Detector,
     pub(crate) bus: Bus,

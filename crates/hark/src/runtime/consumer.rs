@@ -16,6 +16,7 @@ use warehouse::{Commit, DeviceUpdate, IncidentUpdate, Stored, Warehouse, Warehou
 
 use super::events::{Event, Events, IncidentNews};
 use super::fleet::{Fleet, Tracked};
+use super::judging::Judging;
 use super::live_model::LiveModel;
 use super::maintenance::Maintenance;
 use super::tuning::Tuning;
@@ -37,6 +38,7 @@ pub(crate) struct Consumer {
     pub(crate) maintenance: Arc<Maintenance>,
     pub(crate) max_future_skew: Duration,
     pub(crate) rules: IncidentRules,
+    pub(crate) judging: Arc<Judging>,
 }
 
 /// A batch after judging: what to write, and what to tell of each message.
@@ -192,16 +194,10 @@ impl Consumer {
         let model = self.live_model.get();
         let Tracked { state, watched } = tracked;
         if !is_taken {
-            return model.map(|it| it.peek(Some(state), reading));
+            return self.judging.peek(model.as_deref(), Some(state), reading);
         }
         watched.hear(reading, state.last(), received_at);
-        match model {
-            Some(model) => Some(model.assess(state, reading)),
-            None => {
-                state.push(reading);
-                None
-            }
-        }
+        self.judging.assess(model.as_deref(), state, reading)
     }
 
     /// Writes a commit, trying again for as long as the warehouse says that it may help.

@@ -6,6 +6,7 @@ pub(crate) mod consumer;
 pub(crate) mod events;
 pub(crate) mod first_model;
 pub(crate) mod fleet;
+pub(crate) mod judging;
 pub(crate) mod kept;
 pub(crate) mod live_model;
 pub(crate) mod maintenance;

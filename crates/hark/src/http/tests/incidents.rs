@@ -1,5 +1,6 @@
 //! Incidents: told once with their readings, moved on by people, and said to everyone.
 
+use detector::limits::SignalLimits;
 use domain::{IncidentId, Timestamp};
 use serde_json::{Value, json};
 use warehouse::conformance::incident;
@@ -80,6 +81,28 @@ async fn an_event_is_one_incident_whatever_comes_twice() {
             .count(),
         12
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_value_beyond_a_limit_is_told_at_once_without_any_model() {
+    let running = Running::start_with(|config| {
+        let limits = SignalLimits {
+            high: Some(30.0),
+            ..SignalLimits::default()
+        };
+        config.limits = vec![("temperature".to_owned(), limits)];
+    })
+    .await;
+    let readings = [(0, 29.9), (1, 30.5)].map(|(at, value)| reading("kiln", at, value));
+    running
+        .post("/api/v1/readings", "application/x-ndjson", readings.join("\n"))
+        .await;
+    let stored = running.get("/api/v1/readings?order=oldest").await.json();
+    assert_eq!(stored["readings"][0]["verdict"], Value::Null);
+    assert_eq!(stored["readings"][1]["verdict"]["is_anomaly"], json!(true));
+    let incidents = list(&running, "").await;
+    assert_eq!(incidents.len(), 1, "{incidents:?}");
+    assert_eq!(incidents[0]["signals"][0]["signal"], json!("temperature"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
