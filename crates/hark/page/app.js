@@ -12,9 +12,12 @@ import { onChange, parse, state, update } from "./state.js";
 import { html, nothing, render } from "./vendor/lit.js";
 
 /** What lies further down is loaded when it comes near the window. @type {Record<string, (() => unknown) | null>} */
-const parts = { quality: null, demo: null, drawer: null, help: null };
+const parts = { quality: null, demo: null, drawer: null, help: null, labels: null };
 const loaders = {
-  quality: async () => { parts.quality = (await import("./quality.js")).quality; },
+  quality: async () => {
+    const [{ quality }, { labels }] = await Promise.all([import("./quality.js"), import("./labels.js")]);
+    Object.assign(parts, { quality, labels });
+  },
   demo: async () => { parts.demo = (await import("./demo.js")).demo; },
 };
 
@@ -50,6 +53,7 @@ function page() {
       <div class="grid wide-left">${safely(signals)}${safely(anomalies)}</div>
       <div class="grid wide-left">${safely(devices)}${safely(groups)}</div>
       <div class="grid even" id="quality">${parts.quality ? safely(parts.quality) : nothing}</div>
+      ${parts.labels ? html`<div class="grid even">${safely(parts.labels)}</div>` : nothing}
       ${safely(readings)}
       <div id="demo">${parts.demo ? safely(parts.demo) : nothing}</div>`}
     </main>

@@ -174,13 +174,14 @@ async function courseOf(it, signal) {
   const [buckets, raw, device] = await Promise.all([
     /** @type {Promise<Buckets>} */ (ask(readingsPath({ ...span, resolution: "auto" }), { signal })),
     ask(readingsPath({ ...span, order: "newest", limit: 1000 }), { signal }),
-    ask(`/api/v1/devices/${encodeURIComponent(it.device_id)}`, { signal }),
+    // A device that was first heard this moment is not listed yet.
+    state.devices?.some((one) => one.device_id === it.device_id) ? ask(`/api/v1/devices/${encodeURIComponent(it.device_id)}`, { signal }) : null,
   ]);
   /** @type {Reading[]} */
   const readings = raw.readings;
   return {
     device: it.device_id, from: Date.parse(from), to: Date.parse(to), width: buckets.width_seconds, buckets: buckets.buckets,
-    anomalies: readings.filter((one) => one.verdict?.is_anomaly), raw: readings, ranges: device.ranges ?? null,
+    anomalies: readings.filter((one) => one.verdict?.is_anomaly), raw: readings, ranges: device?.ranges ?? null,
   };
 }
 

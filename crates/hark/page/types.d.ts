@@ -48,6 +48,7 @@ export interface Measured { labelled: Labelled | null; flag_rate: number | null;
 export interface Metrics extends Measured {
   version: string; created_at: string; threshold: Record<string, unknown> & { policy: string };
   held_out: { readings: number; devices: number; from: string; to: string } | null;
+  shadow?: { champion: string; readings: number; devices: number; promoted: boolean; why: string } | null;
   flags_per_device_day: number | null; signals: Record<string, Measured | undefined>;
 }
 export interface Problem { title: string; status: number; detail: string; code?: string; field?: string; hint?: string }

@@ -124,12 +124,18 @@ impl App {
         let app = self.clone();
         tasks.spawn(async move {
             first_model::train_when_ready(app.clone()).await?;
-            if let Some(every) = app.config.train.every {
-                return retraining::run(app, every).await;
-            }
             app.stop.cancelled().await;
             Ok(())
         });
+    }
+}
+
+impl App {
+    /// Trains again and again, as the configuration says.
+    pub(crate) fn retrain(self: &Arc<Self>, tasks: &mut Tasks) {
+        if let Some(every) = self.config.train.every {
+            tasks.spawn(retraining::run(self.clone(), every));
+        }
     }
 }
 

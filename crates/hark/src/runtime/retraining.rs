@@ -26,11 +26,11 @@ pub(crate) async fn run(app: Arc<App>, every: Duration) -> anyhow::Result<()> {
             () = app.stop.cancelled() => return Ok(()),
             () = tokio::time::sleep(every.saturating_sub(since).max(LEAST_WAIT)) => {}
         }
-        last = clock::now();
         // Without a model the first training is on its way, and there is nobody to challenge.
         if app.live_model.get().is_none() {
             continue;
         }
+        last = clock::now();
         match challenge(&app).await {
             Ok((version, promoted, why)) => {
                 metrics::retrained(if promoted { "promoted" } else { "kept" });
