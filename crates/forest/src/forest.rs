@@ -3,6 +3,8 @@
 use std::sync::OnceLock;
 
 use crate::batch::Batch;
+#[cfg(target_arch = "x86_64")]
+use crate::blocks::Blocks;
 use crate::path::Scale;
 use crate::tree::Tree;
 use crate::walk::Walk;
@@ -12,8 +14,13 @@ use crate::walk::Walk;
 pub struct Forest {
     pub(crate) trees: Vec<Tree>,
     pub(crate) scale: Scale,
-    /// The layout for one row, unless there are hyperplanes.
+    /// The layout for one row, unless there are hyperplanes or blocks.
     pub(crate) walk: Option<Walk>,
+    /// The faster one, where the processor has what it needs.
+    #[cfg(target_arch = "x86_64")]
+    pub(crate) blocks: Option<Blocks>,
+    /// One for each column, or none at all.
+    pub(crate) names: Vec<String>,
     columns: usize,
     subsample: u32,
     offset: f64,
@@ -24,6 +31,7 @@ pub struct Forest {
 impl PartialEq for Forest {
     fn eq(&self, other: &Self) -> bool {
         self.trees == other.trees
+            && self.names == other.names
             && self.columns == other.columns
             && self.subsample == other.subsample
             && self.offset == other.offset
@@ -32,10 +40,19 @@ impl PartialEq for Forest {
 
 impl Forest {
     pub(crate) fn from_trees(trees: Vec<Tree>, columns: usize, subsample: u32, offset: f64) -> Self {
+        #[cfg(target_arch = "x86_64")]
+        let blocks = Blocks::new(&trees, columns);
+        #[cfg(target_arch = "x86_64")]
+        let needs_walk = blocks.is_none();
+        #[cfg(not(target_arch = "x86_64"))]
+        let needs_walk = true;
         Self {
             scale: Scale::new(trees.len(), subsample),
-            walk: Walk::new(&trees),
+            walk: if needs_walk { Walk::new(&trees) } else { None },
+            #[cfg(target_arch = "x86_64")]
+            blocks,
             trees,
+            names: Vec::new(),
             columns,
             subsample,
             offset,

@@ -15,10 +15,11 @@ use crate::output::Format;
 pub(crate) use self::forest::{
     ForestCommand, ForestExportArgs, ForestFitArgs, ForestImportArgs, ForestScoreArgs, NumbersArgs,
 };
-pub(crate) use running::{
-    ConsumeArgs, DashboardArgs, MessageFormat, Promotion, ServeArgs, SimulateArgs, Speed, TrainArgs, UpArgs,
+pub(crate) use running::{ConsumeArgs, DashboardArgs, Promotion, ServeArgs, SimulateArgs, Speed, TrainArgs, UpArgs};
+pub(crate) use stored::{
+    ConfigCommand, DeadLettersCommand, IncidentChoice, IncidentsCommand, LetterChoice, MaintenanceCommand,
+    ModelsCommand,
 };
-pub(crate) use stored::{ConfigCommand, DeadLettersCommand, LetterChoice, ModelsCommand};
 pub(crate) use tables::{BacktestArgs, ExportArgs, ImportArgs};
 
 /// Hark hears a machine go wrong before it breaks.
@@ -114,11 +115,23 @@ pub(crate) enum Command {
     /// Look at what was refused, and why
     #[command(subcommand)]
     DeadLetters(DeadLettersCommand),
+    /// Look at what was wrong, since when, and why
+    #[command(subcommand)]
+    Incidents(IncidentsCommand),
+    /// Learn nothing and tell nobody while people work on a device
+    #[command(subcommand)]
+    Maintenance(MaintenanceCommand),
     /// Write, check and show the configuration
     #[command(subcommand)]
     Config(ConfigCommand),
     /// Try each configured part and say what is wrong with it
     Doctor,
+    /// Ask a running Hark whether it is ready: for containers and scripts, by the exit code
+    Health {
+        /// The address of its API
+        #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8000")]
+        url: String,
+    },
     /// Write the completions of a shell to stdout
     Completions {
         /// Which shell
