@@ -26,12 +26,12 @@ fn main() -> Outcome<()> {
     let model = pass.fit("judge".into(), Timestamp::EPOCH, 2)?.0;
     let mut out = BufWriter::new(std::io::stdout().lock());
     writeln!(out, "series,timestamp,score,flag,alert,incident,reason")?;
-    let mut states: HashMap<DeviceId, (DeviceState, Watch)> = HashMap::new();
+    let mut states: HashMap<DeviceId, (DeviceState, Watch, bool)> = HashMap::new();
     let rules = IncidentRules::default();
     for (reading, _) in &rows {
-        let (state, watch) = states
+        let (state, watch, was_anomalous) = states
             .entry(reading.device_id.clone())
-            .or_insert_with(|| (DeviceState::new(&signals), Watch::default()));
+            .or_insert_with(|| (DeviceState::new(&signals), Watch::default(), false));
         let is_taken = state.accepts(reading.timestamp);
         let assessment = model.assess(state, reading);
         let happening = assessment.sign.and_then(|sign| {
@@ -41,7 +41,11 @@ fn main() -> Outcome<()> {
         });
         let incident = u8::from(matches!(happening, Some(Happening::Opened(_))));
         let it = assessment.verdict;
-        let alert = u8::from(is_taken && state.has_alerted());
+        let alert = u8::from(match model.kind {
+            Kind::IsolationForest => it.is_anomaly && !*was_anomalous,
+            Kind::Hybrid | Kind::Statistical => is_taken && state.has_alerted(),
+        });
+        *was_anomalous = it.is_anomaly;
         let reason = it.reasons.first().map_or("", |it| it.text.as_str());
         let (device, at, flag) = (&reading.device_id, reading.timestamp, u8::from(it.is_anomaly));
         writeln!(
