@@ -157,7 +157,7 @@ fn limits_that_make_no_sense_are_told() {
         "[[signals]]\nname = \"v\"\nsides = \"up\"\n",
         &[(
             "`signals.v.sides` is \"up\", which does not exist",
-            Some("this build knows \"both\", \"high\", \"low\""),
+            Some("this build knows \"both\" and \"high\" and \"low\""),
         )],
     );
 }

@@ -103,7 +103,13 @@ mod tests {
     fn a_change_is_kept_and_no_other_is_lost() {
         let dir = tempfile::tempdir().unwrap();
         let (one, other) = (open(dir.path()), open(dir.path()));
-        let push = |it: &Kept<Vec<u32>>, n| it.change(|all| Ok::<_, anyhow::Error>(all.push(n))).unwrap();
+        let push = |it: &Kept<Vec<u32>>, n| {
+            let add = |all: &mut Vec<u32>| {
+                all.push(n);
+                Ok::<_, anyhow::Error>(())
+            };
+            it.change(add).unwrap();
+        };
         push(&one, 1);
         push(&other, 2);
         one.reload().unwrap();

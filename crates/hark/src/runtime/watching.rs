@@ -230,6 +230,7 @@ mod tests {
                 at: Timestamp::from_secs(at),
                 score,
                 is_anomaly,
+                counts: is_anomaly,
                 tells: false,
                 interval: 10.0,
                 symptoms,
