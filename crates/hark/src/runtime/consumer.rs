@@ -151,7 +151,7 @@ impl Consumer {
             let assessment = self.look(tracked, &reading, received_at, is_taken);
             let told = assessment.as_ref().filter(|_| is_taken).and_then(|it| {
                 let signals = self.fleet.signals();
-                tracked.watched.step(&reading, it, signals, &self.telling())
+                tracked.watched.step(&reading, it, signals, &self.telling(&reading))
             });
             (late, assessment.map(|it| it.verdict), told)
         });
@@ -175,11 +175,14 @@ impl Consumer {
     }
 
     /// When a person is told: the rules, and the threshold that labels have moved.
-    fn telling(&self) -> Telling {
+    /// A reading beyond a limit is told whatever the labels say.
+    fn telling(&self, reading: &Reading) -> Telling {
         let kind = self.live_model.get().map(|it| it.kind);
+        let moved = kind.map_or(0.0, |it| self.tuning.threshold(it));
+        let is_free = moved < 0.0 && self.judging.is_beyond(reading);
         Telling {
             rules: self.rules,
-            threshold: kind.map_or(0.0, |it| self.tuning.threshold(it)),
+            threshold: if is_free { 0.0 } else { moved },
         }
     }
 
