@@ -24,6 +24,7 @@ use crate::heads::{Pace, Tempo};
 use crate::kind::Kind;
 use crate::model::{Model, Provenance, SignalModel, WholeForest};
 use crate::reference::{Reference, References};
+use crate::shift::{Deciles, Trained};
 use crate::threshold::ThresholdPolicy;
 
 const MAGIC: &[u8; 8] = b"HARKMODL";
@@ -70,6 +71,7 @@ struct Header {
     tempo: Tempo,
     line: f64,
     bar: BarHeader,
+    scores: Option<Deciles>,
     fleet: [f64; 3],
     devices: Vec<DeviceHeader>,
     whole: Option<WholeHeader>,
@@ -85,6 +87,7 @@ struct SignalHeader {
     unit: String,
     short: String,
     baseline: Option<Baseline>,
+    deciles: Option<Deciles>,
     /// Where there is one, a forest follows.
     threshold: Option<f64>,
 }
@@ -198,19 +201,15 @@ fn header(model: &Model) -> Header {
         .signals
         .iter()
         .zip(model.extractor.baselines())
-        .zip(&model.forests);
+        .zip(&model.forests)
+        .zip(&model.trained.signals);
     Header {
         version: model.version.to_string(),
         kind: model.kind,
         tempo: model.pace.tempo,
         line: model.line,
-        bar: BarHeader {
-            start: model.bar.start,
-            scale: model.bar.scale,
-            share: model.bar.share,
-            upper: model.bar.upper,
-            weeks: model.bar.weeks,
-        },
+        bar: bar_header(&model.bar),
+        scores: model.trained.scores,
         fleet: model.references.fleet,
         devices: device_headers(&model.references),
         whole: model.whole.as_ref().map(|it| WholeHeader {
@@ -220,11 +219,12 @@ fn header(model: &Model) -> Header {
         }),
         spec: model.extractor.spec().clone(),
         signals: signals
-            .map(|((signal, baseline), part)| SignalHeader {
+            .map(|(((signal, baseline), part), deciles)| SignalHeader {
                 name: signal.name.clone(),
                 unit: signal.unit.clone(),
                 short: signal.short.clone(),
                 baseline: *baseline,
+                deciles: *deciles,
                 threshold: part.as_ref().map(|it| it.threshold),
             })
             .collect(),
@@ -255,6 +255,10 @@ fn assemble(
 ) -> Result<Model, ArtifactError> {
     let references = references(&header)?;
     let bar = bar(&header.bar)?;
+    let trained = Trained {
+        signals: header.signals.iter().map(|it| it.deciles).collect(),
+        scores: header.scores,
+    };
     let it = header.provenance;
     let signals = header.signals.iter().map(|it| Signal {
         name: it.name.clone(),
@@ -272,6 +276,7 @@ fn assemble(
         whole,
         line: header.line,
         bar,
+        trained,
         extractor: Extractor::new(header.spec, baselines),
         forests,
         provenance: Provenance {
@@ -291,6 +296,16 @@ fn assemble(
             policy: it.threshold,
         },
     })
+}
+
+fn bar_header(bar: &Bar) -> BarHeader {
+    BarHeader {
+        start: bar.start,
+        scale: bar.scale,
+        share: bar.share,
+        upper: bar.upper,
+        weeks: bar.weeks,
+    }
 }
 
 fn bar(header: &BarHeader) -> Result<Bar, ArtifactError> {

@@ -94,6 +94,7 @@ impl Model {
             at: reading.timestamp,
             score: verdict.score,
             is_anomaly: verdict.is_anomaly,
+            counts: verdict.is_anomaly,
             tells: false,
             interval: state.interval().unwrap_or(60.0),
             symptoms,

@@ -16,8 +16,8 @@ const BODY: f64 = 0.8;
 /// The share of scores that lies below the upper end which a device's own scores are compared by.
 pub(crate) const UPPER: f64 = 0.9;
 
-/// Of so many high readings one begins an incident: the others come right after it.
-const CLUSTER: f64 = 0.5;
+/// This share of high readings begins an incident: the others come right after one that did.
+const CLUSTER: f64 = 0.4;
 
 /// Steps of expectation and maximisation; it has settled long before.
 const ROUNDS: usize = 60;

@@ -14,11 +14,12 @@ pub(crate) const LINE: f64 = 0.587_786_664_902_119;
 /// How much head A gives way at full trust.
 const YIELD: f64 = 0.5;
 
-/// The evidence of place is at the line when the device leaves its places, whatever the weight.
-const EARLY: f64 = LINE / PLACE;
+/// The weight of the evidence of place at full trust. It is steady, and with this weight its tail on normal days falls off
+/// as that of head A does, so that one bar serves both.
+const PLACE: f64 = 2.0;
 
-/// The weight of the evidence of place at full trust: what it says is steady, and little beyond the bar says much.
-const PLACE: f64 = 6.0;
+/// From so much short of the bar on the evidence of place has its weight; what lies further off tells little.
+const NEAR: f64 = 0.3;
 
 /// The least weight, which keeps the order of readings without giving any a say.
 const LEAST: f64 = 0.05;
@@ -27,7 +28,7 @@ const LEAST: f64 = 0.05;
 const DISTRUST: f64 = 2.0;
 
 /// The forest counts from so many spreads beyond its usual upper end, and by so much for each.
-const FOREST: (f64, f64) = (1.0, 0.2);
+const FOREST: (f64, f64) = (1.0, 1.2);
 
 /// The evidence, weighed.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -69,10 +70,10 @@ pub(crate) fn combine(kind: Kind, evidence: &Evidence, references: &[f64; 3], fa
     }
     let trust = evidence.trust;
     let beyond = familiar.map(|it| it - FOREST.0).filter(|it| *it > 0.0);
-    let forest = beyond.map_or(f64::NEG_INFINITY, |it| FOREST.1 * it - EARLY);
-    let place = evidence.place.max(forest) + EARLY;
-    let weight = if place > 0.0 { PLACE * trust.max(LEAST) } else { 1.0 };
-    let place = place * weight - (1.0 - trust) * DISTRUST;
+    let forest = beyond.map_or(f64::NEG_INFINITY, |it| (FOREST.1 * it - LINE) / PLACE);
+    let place = evidence.place.max(forest);
+    let near = PLACE * trust.max(LEAST) * place.max(-NEAR) + (place + NEAR).min(0.0);
+    let place = LINE + near - (1.0 - trust) * (LINE + DISTRUST);
     let drift = drift - YIELD * trust * trust;
     Combined {
         score: drift.max(place),

@@ -196,7 +196,8 @@ impl Limits {
             reasons.push(reason);
         }
         if let Some(sign) = &mut it.sign {
-            (sign.is_anomaly, sign.tells, sign.score) = (true, true, it.verdict.score);
+            (sign.is_anomaly, sign.counts, sign.tells) = (true, true, true);
+            sign.score = it.verdict.score;
             share_evenly(&mut sign.symptoms, is_told);
         }
         reasons.append(&mut it.verdict.reasons);
@@ -250,6 +251,7 @@ fn settle(it: &mut Assessment) {
     if let Some(sign) = &mut it.sign {
         sign.score = it.verdict.score;
         sign.is_anomaly &= it.verdict.is_anomaly;
+        sign.counts &= it.verdict.is_anomaly;
         sign.tells &= it.verdict.is_anomaly;
         let whole: f64 = sign.symptoms.iter().flatten().map(|it| it.share).sum();
         for symptom in sign.symptoms.iter_mut().flatten() {
@@ -307,6 +309,7 @@ fn unjudged(declared: &Signals, reading: &Reading) -> Assessment {
             at: reading.timestamp,
             score: 0.0,
             is_anomaly: false,
+            counts: false,
             tells: false,
             interval: 0.0,
             symptoms: [None; MAX_SYMPTOMS],

@@ -10,6 +10,7 @@ use crate::features::{Baseline, DeviceState, Extractor};
 use crate::heads::Pace;
 use crate::kind::Kind;
 use crate::reference::References;
+use crate::shift::Trained;
 use crate::threshold::ThresholdPolicy;
 
 /// The forest of one signal and its line.
@@ -74,6 +75,8 @@ pub struct Model {
     pub line: f64,
     /// How seldom a score is: from what a person is told.
     pub bar: Bar,
+    /// What the values and scores were like that it was trained on.
+    pub trained: Trained,
     /// Makes the feature vectors of the signals' forests.
     pub extractor: Extractor,
     /// A place per signal; none for a signal without values in the training readings, and for all where the kind is not
@@ -123,9 +126,17 @@ impl Model {
             .collect();
         let extractor = Extractor::new(self.extractor.spec().clone(), baselines);
         let whole = self.whole.map(|it| it.with_places(&places));
+        let trained = Trained {
+            signals: places
+                .iter()
+                .map(|it| it.and_then(|at| self.trained.signals[at]))
+                .collect(),
+            ..self.trained
+        };
         Ok(Self {
             signals: declared.clone(),
             whole,
+            trained,
             extractor,
             forests,
             ..self

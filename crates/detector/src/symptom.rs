@@ -51,6 +51,8 @@ pub struct Sign {
     pub score: f64,
     /// Whether the verdict is anomalous.
     pub is_anomaly: bool,
+    /// Whether it is also anomalous for this device of late, so that it counts towards most of the last readings.
+    pub counts: bool,
     /// Whether this reading alone is enough to tell a person, by the budget or by a limit.
     pub tells: bool,
     /// The device's usual interval in seconds.

@@ -16,10 +16,14 @@ use crate::heads_pass::{HeadsPass, Watched};
 use crate::kind::Kind;
 use crate::model::{Model, Provenance, SignalModel};
 use crate::sample::Sample;
+use crate::shift::{Trained, deciles};
 use crate::threshold::{ThresholdPolicy, tail_threshold};
 
 /// Feature values kept for fitting, over all signals: 32 MiB.
 const SAMPLE_VALUES: usize = 4 << 20;
+
+/// Values of each signal kept for its deciles.
+const VALUE_ROWS: usize = 8_192;
 
 const WEEK_SECONDS: f64 = 7.0 * 86_400.0;
 
@@ -189,6 +193,7 @@ pub struct FeaturePass {
     signals: Signals,
     extractor: Extractor,
     samples: Vec<Sample>,
+    values: Vec<Sample>,
     heads: HeadsPass,
     states: HashMap<DeviceId, DeviceState>,
     first_seen: HashMap<DeviceId, Timestamp>,
@@ -206,6 +211,9 @@ impl FeaturePass {
         let sample = |at: usize| Sample::new(columns, rows, seed.wrapping_add(at as u64));
         Self {
             samples: (0..signals.len()).map(sample).collect(),
+            values: (0..signals.len())
+                .map(|at| Sample::new(1, VALUE_ROWS, seed.wrapping_add(2_000 + at as u64)))
+                .collect(),
             extractor: Extractor::new(plan.plan.spec.clone(), baselines.signals),
             heads: HeadsPass::new(&plan.plan, signals.len(), baselines.readings),
             plan,
@@ -230,6 +238,11 @@ impl FeaturePass {
         };
         if !state.accepts(reading.timestamp) {
             return;
+        }
+        for (sample, value) in self.values.iter_mut().zip(reading.values.iter()) {
+            if let Some(value) = value {
+                sample.offer(&[value]);
+            }
         }
         if self.plan.plan.kind == Kind::IsolationForest {
             for (at, sample) in self.samples.iter_mut().enumerate() {
@@ -278,7 +291,7 @@ impl FeaturePass {
             .map(|(at, sample)| self.fit_signal(at, sample, chance, threads))
             .collect::<Result<_, _>>()?;
         let references = self.heads.references(self.signals.len());
-        let (line, bar) = self.heads.line(&self.plan.plan, &references, watched);
+        let lines = self.heads.line(&self.plan.plan, &references, watched);
         let whole = self.heads.fit_whole(&self.plan, threads)?;
         let mut states = self.states;
         for (device, state) in &mut states {
@@ -301,8 +314,12 @@ impl FeaturePass {
             pace: Pace::new(self.plan.plan.tempo),
             references,
             whole,
-            line,
-            bar,
+            line: lines.line,
+            bar: lines.bar,
+            trained: Trained {
+                signals: self.values.iter().map(deciles).collect(),
+                scores: lines.scores,
+            },
             extractor: self.extractor,
             forests,
             provenance,

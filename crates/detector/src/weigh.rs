@@ -35,6 +35,7 @@ struct Weighed<'a> {
     /// The fleet's ranges for a device without history.
     ranges: Option<[Option<Span>; MAX_SIGNALS]>,
     is_anomaly: bool,
+    counts: bool,
     tells: bool,
     /// How often in a week a normal device gives a score as high.
     weekly: f64,
@@ -74,6 +75,7 @@ impl Model {
             combined,
             ranges,
             is_anomaly: tells || combined.score > self.line,
+            counts: tells || combined.score - shift.max(0.0) > self.line,
             tells,
             weekly,
             parts: [0.0; MAX_SIGNALS],
@@ -114,6 +116,7 @@ impl Model {
             at: it.reading.timestamp,
             score,
             is_anomaly: it.is_anomaly,
+            counts: it.counts,
             tells: it.tells,
             interval: it.state.interval().unwrap_or(UNHEARD),
             symptoms,

@@ -10,13 +10,13 @@ use anyhow::Context;
 use bus::embedded::{Limits, embedded};
 use bus::{Publisher, Subscriber};
 use detector::IncidentRules;
-use domain::{Signals, TimeRange, Timestamp};
+use domain::{DeviceId, Incident, Signals, TimeRange, Timestamp};
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 use warehouse::embedded::{EmbeddedWarehouse, Options};
-use warehouse::{IncidentQuery, Warehouse};
+use warehouse::{Commit, IncidentQuery, IncidentUpdate, Warehouse};
 
 use crate::config::{BusKind, Config, WarehouseKind};
 use crate::runtime::canary;
@@ -25,9 +25,13 @@ use crate::runtime::consumer::Consumer;
 use crate::runtime::events::Events;
 use crate::runtime::first_model;
 use crate::runtime::fleet::Fleet;
+use crate::runtime::judging::Judging;
 use crate::runtime::live_model::LiveModel;
+use crate::runtime::maintenance::{self, Maintenance};
 use crate::runtime::registry::Registry;
+use crate::runtime::retraining;
 use crate::runtime::silence;
+use crate::runtime::tuning::{self, Tuning};
 
 /// How often readings beyond the retention are dropped.
 const RETENTION_ROUND: Duration = Duration::from_secs(3_600);
@@ -39,8 +43,11 @@ pub(crate) struct App {
     pub(crate) publisher: Arc<dyn Publisher>,
     pub(crate) fleet: Arc<Fleet>,
     pub(crate) live_model: Arc<LiveModel>,
+    pub(crate) judging: Arc<Judging>,
     pub(crate) registry: Arc<Registry>,
     pub(crate) events: Arc<Events>,
+    pub(crate) tuning: Arc<Tuning>,
+    pub(crate) maintenance: Arc<Maintenance>,
     pub(crate) prometheus: PrometheusHandle,
     pub(crate) started_at: Timestamp,
     /// Cancelled when the process is asked to end: no new work, open streams end.
@@ -61,12 +68,18 @@ impl App {
         let registry = Arc::new(open_registry(&config));
         let events = Arc::new(Events::new());
         let live_model = LiveModel::open(registry.clone(), config.signals.clone(), events.clone());
+        let judging = Judging::new(&config.signals, &config.limits)?;
+        let tuning = Tuning::open(config.data.dir.join(tuning::FILE))?;
+        let maintenance = Maintenance::open(config.data.dir.join(maintenance::FILE))?;
         let app = Self {
+            tuning: Arc::new(tuning),
+            maintenance: Arc::new(maintenance),
             config,
             warehouse,
             publisher,
             fleet,
             live_model: Arc::new(live_model),
+            judging: Arc::new(judging),
             registry,
             events,
             prometheus,
@@ -83,7 +96,10 @@ impl App {
             fleet: self.fleet.clone(),
             live_model: self.live_model.clone(),
             events: self.events.clone(),
+            tuning: self.tuning.clone(),
+            maintenance: self.maintenance.clone(),
             max_future_skew: self.config.detector.max_future_skew,
+            judging: self.judging.clone(),
             rules: IncidentRules {
                 quiet_seconds: self.config.detector.incident_quiet.as_secs_f64(),
                 ..IncidentRules::default()
@@ -111,6 +127,15 @@ impl App {
             app.stop.cancelled().await;
             Ok(())
         });
+    }
+}
+
+impl App {
+    /// Trains again and again, as the configuration says.
+    pub(crate) fn retrain(self: &Arc<Self>, tasks: &mut Tasks) {
+        if let Some(every) = self.config.train.every {
+            tasks.spawn(retraining::run(self.clone(), every));
+        }
     }
 }
 
@@ -191,23 +216,37 @@ async fn restore(fleet: &Fleet, warehouse: &dyn Warehouse) -> anyhow::Result<()>
             }
         }
     }
+    close_lost(warehouse, &stale).await?;
+    info!(devices = stale.len(), "device states built again");
+    Ok(())
+}
+
+/// Closes what went on with devices whose state is lost: an event cannot be built again from its readings.
+async fn close_lost(warehouse: &dyn Warehouse, stale: &HashSet<DeviceId>) -> anyhow::Result<()> {
+    let now = clock::now();
     let ongoing = IncidentQuery {
         ongoing: Some(true),
-        ..IncidentQuery::all(clock::now(), usize::MAX)
+        ..IncidentQuery::all(now, usize::MAX)
     };
-    for stored in warehouse
+    let ongoing = warehouse
         .incidents(ongoing)
         .await
-        .context("failed to read the incidents")?
-        .items
-    {
-        if stale.contains(&stored.incident.device_id) {
-            fleet.update(&stored.incident.device_id, |tracked| {
-                tracked.watched.adopt(&stored.incident)
-            });
-        }
-    }
-    info!(devices = stale.len(), "device states built again");
+        .context("failed to read the incidents")?;
+    let of_stale = ongoing.items.into_iter().map(|it| it.incident);
+    let closed = of_stale
+        .filter(|it| stale.contains(&it.device_id))
+        .map(|it| IncidentUpdate {
+            incident: Incident {
+                closed_at: Some(it.last),
+                ..it
+            },
+            at: now,
+        });
+    let commit = Commit {
+        incidents: closed.collect(),
+        ..Commit::default()
+    };
+    warehouse.store(commit).await.context("failed to close incidents")?;
     Ok(())
 }
 

@@ -10,6 +10,7 @@ use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusRecorder
 use warehouse::{IncidentCount, Stored};
 
 use crate::runtime::registry::Metrics;
+use crate::runtime::shadow::Tally;
 
 const RECEIVED: &str = "hark_readings_received_total";
 const STORED: &str = "hark_readings_stored_total";
@@ -31,6 +32,9 @@ const MODEL_INFO: &str = "hark_model_info";
 const MODEL_METRIC: &str = "hark_model_metric";
 const INCIDENTS_OPENED: &str = "hark_incidents_opened_total";
 const INCIDENTS: &str = "hark_incidents";
+const RETRAININGS: &str = "hark_retrainings_total";
+const SHADOW_FLAGS: &str = "hark_shadow_flag_rate";
+const SHADOW_AGREEMENT: &str = "hark_shadow_agreement";
 const NEWEST: &str = "hark_newest_commit_timestamp_seconds";
 const HEARTBEAT: &str = "hark_heartbeat_timestamp_seconds";
 const BUILD: &str = "hark_build_info";
@@ -101,6 +105,7 @@ pub(crate) fn describe(signals: &Signals) {
             "Readings with an anomalous verdict, by the signals that made it",
         ),
         (STORE_RETRIES, "Commits tried again"),
+        (RETRAININGS, "Scheduled trainings, by what came of them"),
         (REQUESTS, "HTTP requests answered, by route and status class"),
         (
             INCIDENTS_OPENED,
@@ -151,6 +156,9 @@ fn start_at_zero(signals: &Signals) {
     signals.iter().for_each(|it| zero(ANOMALIES, "signal", it.name.clone()));
     for severity in Severity::ALL {
         counter!(INCIDENTS_OPENED, "severity" => severity.as_str()).increment(0);
+    }
+    for outcome in ["promoted", "kept", "failed"] {
+        counter!(RETRAININGS, "outcome" => outcome).increment(0);
     }
     for name in [STORED, DUPLICATE, LATE, CLOCK_SUSPECT, IGNORED, STORE_RETRIES] {
         counter!(name).increment(0);
@@ -291,4 +299,17 @@ pub(crate) fn incidents(counts: &[IncidentCount]) {
             gauge!(INCIDENTS, "state" => standing.as_str(), "severity" => severity.as_str()).set(count as f64);
         }
     }
+}
+
+/// A scheduled training ended: `promoted`, `kept` or `failed`.
+pub(crate) fn retrained(outcome: &'static str) {
+    counter!(RETRAININGS, "outcome" => outcome).increment(1);
+}
+
+/// What a challenger did beside the champion.
+pub(crate) fn shadow(tally: &Tally) {
+    let rate = |flags: u64| flags as f64 / tally.readings.max(1) as f64;
+    gauge!(SHADOW_FLAGS, "model" => "champion").set(rate(tally.champion_flags));
+    gauge!(SHADOW_FLAGS, "model" => "challenger").set(rate(tally.challenger_flags));
+    gauge!(SHADOW_AGREEMENT).set(tally.agreement());
 }

@@ -36,9 +36,14 @@ impl Watch {
         to.byte(VERSION);
         write_time(&mut to, self.newest);
         match &self.stage {
-            Stage::Calm { recent, beginning } => {
+            Stage::Calm {
+                recent,
+                counted,
+                beginning,
+            } => {
                 to.byte(0);
                 to.byte(*recent);
+                to.byte(*counted);
                 to.byte(u8::from(beginning.is_some()));
                 if let Some(incident) = beginning {
                     write(&mut to, incident);
@@ -68,12 +73,16 @@ impl Watch {
         let newest = read_time(&mut from)?;
         let stage = match from.byte()? {
             0 => {
-                let recent = from.byte()?;
+                let (recent, counted) = (from.byte()?, from.byte()?);
                 let beginning = match from.byte()? {
                     0 => None,
                     _ => Some(read(&mut from)?),
                 };
-                Stage::Calm { recent, beginning }
+                Stage::Calm {
+                    recent,
+                    counted,
+                    beginning,
+                }
             }
             1 => Stage::Open(read(&mut from)?),
             _ => return Err(WatchError::Damaged),

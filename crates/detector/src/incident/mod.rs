@@ -74,9 +74,13 @@ pub struct Watch {
 
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Stage {
-    /// No incident; which of the last eight readings were anomalous, the newest in the lowest bit, and the event that
-    /// may be beginning since the oldest anomalous reading among them.
-    Calm { recent: u8, beginning: Option<Incident> },
+    /// No incident; which of the last eight readings were anomalous and which of them count, the newest in the lowest
+    /// bit, and the event that may be beginning since the oldest anomalous reading among them.
+    Calm {
+        recent: u8,
+        counted: u8,
+        beginning: Option<Incident>,
+    },
     /// An incident is open.
     Open(Incident),
 }
@@ -94,6 +98,7 @@ impl Default for Stage {
     fn default() -> Self {
         Self::Calm {
             recent: 0,
+            counted: 0,
             beginning: None,
         }
     }
@@ -177,7 +182,11 @@ impl Watch {
                 (self.stage, None)
             }
             Stage::Open(incident) => (Stage::default(), Some(Happening::Closed(incident))),
-            Stage::Calm { recent, beginning } => calm(recent, beginning, sign, rules),
+            Stage::Calm {
+                recent,
+                counted,
+                beginning,
+            } => calm((recent, counted), beginning, sign, rules),
         };
         let newest = Some(sign.at);
         (Self { newest, stage }, happening)
@@ -196,22 +205,26 @@ impl Watch {
     }
 }
 
-fn calm(recent: u8, beginning: Option<Incident>, sign: &Sign, rules: &IncidentRules) -> (Stage, Option<Happening>) {
-    let recent = recent << 1 | u8::from(sign.is_anomaly);
+fn calm(last: (u8, u8), beginning: Option<Incident>, sign: &Sign, rules: &IncidentRules) -> (Stage, Option<Happening>) {
     let quiet = rules.quiet(sign.interval);
-    let known = beginning.filter(|it| recent >> 1 != 0 && sign.at.seconds_since(it.last) < quiet);
-    let recent = if known.is_some() { recent } else { recent & 1 };
+    let known = beginning.filter(|it| last.0 != 0 && sign.at.seconds_since(it.last) < quiet);
+    let before = if known.is_some() { last } else { (0, 0) };
+    let recent = before.0 << 1 | u8::from(sign.is_anomaly);
+    let counted = before.1 << 1 | u8::from(sign.counts);
+    let stays = |beginning| Stage::Calm {
+        recent,
+        counted,
+        beginning,
+    };
     if !sign.is_anomaly {
-        let beginning = known;
-        return (Stage::Calm { recent, beginning }, None);
+        return (stays(known), None);
     }
     let mut incident = Incident::with(known, sign);
-    if sign.tells || recent.count_ones() >= rules.anomalous_of_eight {
+    if sign.tells || counted.count_ones() >= rules.anomalous_of_eight {
         incident.opened = sign.at;
         return (Stage::Open(incident), Some(Happening::Opened(incident)));
     }
-    let beginning = Some(incident);
-    (Stage::Calm { recent, beginning }, None)
+    (stays(Some(incident)), None)
 }
 
 impl Incident {

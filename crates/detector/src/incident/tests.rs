@@ -24,6 +24,7 @@ fn sign(at: i64, is_anomaly: bool, tells: bool) -> Sign {
         at: Timestamp::from_secs(at),
         score: if is_anomaly { -1.0 } else { 1.0 },
         is_anomaly,
+        counts: is_anomaly,
         tells: is_anomaly && tells,
         interval: 10.0,
         symptoms,

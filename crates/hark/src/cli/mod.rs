@@ -16,7 +16,10 @@ pub(crate) use self::forest::{
     ForestCommand, ForestExportArgs, ForestFitArgs, ForestImportArgs, ForestScoreArgs, NumbersArgs,
 };
 pub(crate) use running::{ConsumeArgs, DashboardArgs, Promotion, ServeArgs, SimulateArgs, Speed, TrainArgs, UpArgs};
-pub(crate) use stored::{ConfigCommand, DeadLettersCommand, LetterChoice, ModelsCommand};
+pub(crate) use stored::{
+    ConfigCommand, DeadLettersCommand, IncidentChoice, IncidentsCommand, LetterChoice, MaintenanceCommand,
+    ModelsCommand,
+};
 pub(crate) use tables::{BacktestArgs, ExportArgs, ImportArgs};
 
 /// Hark hears a machine go wrong before it breaks.
@@ -112,6 +115,12 @@ pub(crate) enum Command {
     /// Look at what was refused, and why
     #[command(subcommand)]
     DeadLetters(DeadLettersCommand),
+    /// Look at what was wrong, since when, and why
+    #[command(subcommand)]
+    Incidents(IncidentsCommand),
+    /// Learn nothing and tell nobody while people work on a device
+    #[command(subcommand)]
+    Maintenance(MaintenanceCommand),
     /// Write, check and show the configuration
     #[command(subcommand)]
     Config(ConfigCommand),

@@ -10,6 +10,8 @@ pub(crate) mod export;
 pub(crate) mod forest;
 pub(crate) mod health;
 pub(crate) mod import;
+pub(crate) mod incidents;
+pub(crate) mod maintenance;
 pub(crate) mod models;
 pub(crate) mod serve;
 pub(crate) mod simulate;

@@ -21,6 +21,7 @@ pub(crate) async fn run(config: Config) -> anyhow::Result<()> {
     let mut tasks = Tasks::new();
     app.start(subscriber, &mut tasks);
     app.train_when_ready(&mut tasks);
+    app.retrain(&mut tasks);
     let routes = http::router(app.clone());
     let until = stop.clone();
     tasks.spawn(async move { http::serve(listener, routes, until).await.context("the API failed") });

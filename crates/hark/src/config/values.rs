@@ -7,6 +7,8 @@ use std::time::Duration;
 use detector::{FeatureSpec, Kind, ThresholdPolicy};
 use domain::Signals;
 
+use crate::runtime::judging::NamedLimits;
+
 /// All of it.
 #[derive(Debug, Clone)]
 pub(crate) struct Config {
@@ -14,6 +16,7 @@ pub(crate) struct Config {
     pub(crate) dashboard: Dashboard,
     pub(crate) data: Data,
     pub(crate) signals: Signals,
+    pub(crate) limits: NamedLimits,
     pub(crate) forest: forest::Params,
     pub(crate) detector: Detector,
     pub(crate) bus: Bus,
@@ -91,6 +94,9 @@ pub(crate) struct Warehouse {
 pub(crate) struct Train {
     pub(crate) holdout: f64,
     pub(crate) min_readings: u64,
+    /// None trains no more after the first model.
+    pub(crate) every: Option<Duration>,
+    pub(crate) shadow: Duration,
 }
 
 /// The simulated fleet.

@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use domain::{DeviceId, Judged, TimeRange, Timestamp};
-use warehouse::{Device, DeviceActivity, ReadingQuery, WarehouseError};
+use warehouse::{Device, DeviceActivity, IncidentQuery, ReadingQuery, StoredIncident, WarehouseError};
 
 use crate::app::App;
 use crate::runtime::clock;
@@ -19,6 +19,9 @@ const DAY: Duration = Duration::from_secs(86_400);
 
 /// A gap of so many usual intervals is silence.
 const MISSED: f64 = 5.0;
+
+/// So many incidents are looked at, the newest ones.
+const MOST_INCIDENTS: usize = 10_000;
 
 /// How many of the last readings are looked at, and how many of them make a device odd.
 const LOOKED_AT: usize = 5;
@@ -55,6 +58,8 @@ pub(super) struct Counted {
     /// What it did in the last 24 hours.
     pub(super) readings: u64,
     pub(super) anomalies: u64,
+    /// Its newest incident that is not resolved.
+    pub(super) incident: Option<StoredIncident>,
 }
 
 /// All devices, by name.
@@ -84,10 +89,11 @@ impl Census {
             limit: RECENT,
             after: None,
         };
-        let (devices, activity, recent) = tokio::try_join!(
+        let (devices, activity, recent, incidents) = tokio::try_join!(
             app.warehouse.devices(),
             app.warehouse.activity(day),
-            app.warehouse.readings(newest)
+            app.warehouse.readings(newest),
+            app.warehouse.incidents(IncidentQuery::unresolved(now, MOST_INCIDENTS))
         )?;
         let grace = app.config.detector.silence_grace.as_secs_f64();
         let patience = app.fleet.patience(grace).into_iter();
@@ -95,7 +101,20 @@ impl Census {
             learned: patience.filter_map(|(id, _, it)| Some((id, it?))).collect(),
             grace,
         };
-        Ok(Self::of(now, devices, &activity, &recent.items, &patience))
+        let mut census = Self::of(now, devices, &activity, &recent.items, &patience);
+        census.assign(incidents.items);
+        Ok(census)
+    }
+
+    /// Gives each device its newest incident; they come newest first.
+    fn assign(&mut self, incidents: Vec<StoredIncident>) {
+        let mut newest = HashMap::new();
+        for stored in incidents {
+            newest.entry(stored.incident.device_id.clone()).or_insert(stored);
+        }
+        for counted in &mut self.0 {
+            counted.incident = newest.remove(&counted.device.device_id);
+        }
     }
 
     fn of(
@@ -125,6 +144,7 @@ impl Census {
                 state,
                 readings,
                 anomalies,
+                incident: None,
             }
         };
         Self(devices.into_iter().map(count).collect())

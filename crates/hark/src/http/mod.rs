@@ -14,6 +14,9 @@ pub(crate) mod error;
 mod gauges;
 pub(crate) mod guard;
 mod health;
+mod incidents;
+mod labels;
+mod maintenance;
 mod models;
 mod query;
 mod readings;
@@ -23,6 +26,7 @@ mod stream;
 mod summary;
 #[cfg(test)]
 pub(crate) mod tests;
+mod triage;
 mod watch;
 
 use std::sync::Arc;
@@ -102,6 +106,18 @@ fn documented() -> OpenApiRouter<Shared> {
         .routes(routes!(devices::get_device))
         .routes(routes!(summary::get_summary))
         .routes(routes!(signals::list_signals))
+        .routes(routes!(incidents::list_incidents))
+        .routes(routes!(incidents::get_incident))
+        .routes(routes!(triage::acknowledge))
+        .routes(routes!(triage::snooze))
+        .routes(routes!(triage::resolve))
+        .routes(routes!(triage::label))
+        .routes(routes!(triage::comment))
+        .routes(routes!(triage::undo))
+        .routes(routes!(labels::get_stats))
+        .routes(routes!(labels::move_threshold))
+        .routes(routes!(maintenance::list_windows, maintenance::add_window))
+        .routes(routes!(maintenance::end_window))
         .routes(routes!(models::list_models))
         .routes(routes!(models::get_metrics))
         .routes(routes!(models::promote))

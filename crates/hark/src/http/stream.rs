@@ -184,10 +184,7 @@ impl Feed {
         self.next_at = Instant::now() + PACE;
         let (chosen, skipped) = choose(pending.iter().flat_map(|it| it.iter()));
         let app = self.app.clone();
-        let readings = chosen
-            .into_iter()
-            .map(|it| ReadingDto::new(it, &app.config.signals))
-            .collect();
+        let readings = chosen.into_iter().map(|it| ReadingDto::marked(it, &app)).collect();
         self.push("readings", &Readings { readings, skipped });
     }
 

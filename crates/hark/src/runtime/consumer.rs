@@ -8,18 +8,19 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bus::{Message, Notes, Outcome, Subscriber};
-use detector::IncidentRules;
-use domain::{
-    DeadLetter, DeviceId, Incident, IncidentId, Judged, Location, Reading, Rejection, Timestamp, Verdict, wire,
-};
+use detector::{Assessment, IncidentRules};
+use domain::{DeadLetter, DeviceId, Incident, IncidentId, Judged, Location, Reading, Rejection, Timestamp, wire};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 use warehouse::{Commit, DeviceUpdate, IncidentUpdate, Stored, Warehouse, WarehouseError, WarehouseErrorKind};
 
 use super::events::{Event, Events, IncidentNews};
 use super::fleet::{Fleet, Tracked};
+use super::judging::Judging;
 use super::live_model::LiveModel;
-use super::watching::Change;
+use super::maintenance::Maintenance;
+use super::tuning::Tuning;
+use super::watching::{Change, Telling};
 use super::{canary, clock};
 use crate::metrics::{self, Stage};
 
@@ -33,8 +34,11 @@ pub(crate) struct Consumer {
     pub(crate) fleet: Arc<Fleet>,
     pub(crate) live_model: Arc<LiveModel>,
     pub(crate) events: Arc<Events>,
+    pub(crate) tuning: Arc<Tuning>,
+    pub(crate) maintenance: Arc<Maintenance>,
     pub(crate) max_future_skew: Duration,
     pub(crate) rules: IncidentRules,
+    pub(crate) judging: Arc<Judging>,
 }
 
 /// A batch after judging: what to write, and what to tell of each message.
@@ -141,13 +145,15 @@ impl Consumer {
         let clock_suspect = reading.timestamp > received_at.after(self.max_future_skew);
         let (late, verdict, incident) = self.fleet.update(&reading.device_id, |tracked| {
             let late = !tracked.state.accepts(reading.timestamp);
-            let is_taken = !late && !clock_suspect;
-            let verdict = self.look(tracked, &reading, received_at, is_taken);
-            let told = verdict.as_ref().filter(|_| is_taken).and_then(|verdict| {
-                let is_alert = tracked.state.has_alerted();
-                tracked.watched.step(&reading, verdict, is_alert, &self.rules)
+            // In maintenance a device is judged, but nothing is learned from it and nobody told.
+            let is_kept_apart = clock_suspect || self.maintenance.covers(&reading.device_id, reading.timestamp);
+            let is_taken = !late && !is_kept_apart;
+            let assessment = self.look(tracked, &reading, received_at, is_taken);
+            let told = assessment.as_ref().filter(|_| is_taken).and_then(|it| {
+                let signals = self.fleet.signals();
+                tracked.watched.step(&reading, it, signals, &self.telling())
             });
-            (late, verdict, told)
+            (late, assessment.map(|it| it.verdict), told)
         });
         let notes = Notes {
             ignored: decoded.ignored,
@@ -168,6 +174,15 @@ impl Consumer {
         })
     }
 
+    /// When a person is told: the rules, and the threshold that labels have moved.
+    fn telling(&self) -> Telling {
+        let kind = self.live_model.get().map(|it| it.kind);
+        Telling {
+            rules: self.rules,
+            threshold: kind.map_or(0.0, |it| self.tuning.threshold(it)),
+        }
+    }
+
     /// Judges a reading, and takes it into the device's state unless it is late or from the future.
     fn look(
         &self,
@@ -175,20 +190,14 @@ impl Consumer {
         reading: &Reading,
         received_at: Timestamp,
         is_taken: bool,
-    ) -> Option<Verdict> {
+    ) -> Option<Assessment> {
         let model = self.live_model.get();
         let Tracked { state, watched } = tracked;
         if !is_taken {
-            return model.map(|it| it.judge(Some(state), reading));
+            return self.judging.peek(model.as_deref(), Some(state), reading);
         }
         watched.hear(reading, state.last(), received_at);
-        match model {
-            Some(model) => Some(model.step(state, reading)),
-            None => {
-                state.push(reading);
-                None
-            }
-        }
+        self.judging.assess(model.as_deref(), state, reading)
     }
 
     /// Writes a commit, trying again for as long as the warehouse says that it may help.

@@ -30,6 +30,15 @@ pub(crate) async fn watch(app: Arc<App>) -> anyhow::Result<()> {
         for it in news {
             app.events.send(Event::Device(Arc::new(it)));
         }
+        // What another process changed.
+        for reloaded in [app.tuning.reload(), app.maintenance.reload()] {
+            if let Err(cause) = reloaded {
+                warn!(
+                    error = format!("{cause:#}"),
+                    "a setting cannot be read, the one before stays in force"
+                );
+            }
+        }
         match app.warehouse.incident_counts(now).await {
             Ok(counts) => metrics::incidents(&counts),
             Err(cause) => warn!(error = %cause, "incidents could not be counted"),

@@ -88,7 +88,7 @@ async fn same_on_every_path(kind: Kind) {
     let model = running.app.live_model.get().unwrap();
     let stream = stream();
     let asked = asked(&running, &stream).await;
-    let mut replay = Replay::new(&model);
+    let mut replay = Replay::new(&model, &running.app.judging);
     let mut first_of = std::collections::HashMap::new();
     for (message, asked) in stream.iter().zip(&asked) {
         let reading = wire::decode(message.as_bytes(), &model.signals, None).unwrap().reading;
