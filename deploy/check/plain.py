@@ -147,7 +147,7 @@ class Service:
         for index, word in enumerate(self.words[:-1]):
             if word in {"--rest-port", "--grpc-port"}:
                 self.words[index + 1] = str(self.place.port(self.name, self.words[index + 1]))
-            if word == "--host":
+            if word in {"--rest-host", "--grpc-host"}:
                 self.words[index + 1] = "127.0.0.1"
 
     def start(self):
