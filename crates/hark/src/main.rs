@@ -52,6 +52,7 @@ fn run(cli: Cli) -> anyhow::Result<Exit> {
         Command::Export(args) => block_on(commands::export::run(config()?, args))?,
         Command::DeadLetters(command) => block_on(commands::dead_letters::run(config()?, command, format))?,
         Command::Config(command) => commands::config::run(&flags, &command, format)?,
+        Command::Setup(args) => block_on(commands::setup::run(config()?, args, format))?,
         Command::Doctor => block_on(commands::doctor::run(config()?, format))?,
         Command::Completions { shell } => commands::completions::run(shell)?,
     }

@@ -19,7 +19,7 @@ const MODEL: &str = "hark_model_created_timestamp_seconds";
 const NEWEST: &str = "hark_newest_commit_timestamp_seconds";
 
 /// The ways in that a message can name.
-pub(crate) const SOURCES: [&str; 4] = ["http", "simulator", "import", "stdin"];
+pub(crate) const SOURCES: [&str; 5] = ["http", "simulator", "import", "stdin", "pubsub"];
 
 /// Makes every series exist at zero, with its help text.
 pub(crate) fn describe() {

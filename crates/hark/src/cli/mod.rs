@@ -16,7 +16,7 @@ pub(crate) use self::forest::{
     ForestCommand, ForestExportArgs, ForestFitArgs, ForestImportArgs, ForestScoreArgs, NumbersArgs,
 };
 pub(crate) use running::{
-    ConsumeArgs, DashboardArgs, MessageFormat, Promotion, ServeArgs, SimulateArgs, Speed, TrainArgs, UpArgs,
+    ConsumeArgs, DashboardArgs, MessageFormat, Promotion, ServeArgs, SetupArgs, SimulateArgs, Speed, TrainArgs, UpArgs,
 };
 pub(crate) use stored::{ConfigCommand, DeadLettersCommand, LetterChoice, ModelsCommand};
 pub(crate) use tables::{BacktestArgs, ExportArgs, ImportArgs};
@@ -117,6 +117,8 @@ pub(crate) enum Command {
     /// Write, check and show the configuration
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Make what the configured bus and warehouse need: topics, subscriptions, tables
+    Setup(SetupArgs),
     /// Try each configured part and say what is wrong with it
     Doctor,
     /// Write the completions of a shell to stdout
@@ -142,6 +144,7 @@ impl Cli {
         match &self.command {
             Command::Up(args) => args.configure(&mut flags),
             Command::Simulate(args) => args.configure(&mut flags),
+            Command::Consume(args) => args.configure(&mut flags),
             Command::Train(args) => args.configure(&mut flags),
             Command::Serve(args) => args.configure(&mut flags),
             Command::Dashboard(args) => args.configure(&mut flags),

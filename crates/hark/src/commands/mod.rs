@@ -11,6 +11,7 @@ pub(crate) mod forest;
 pub(crate) mod import;
 pub(crate) mod models;
 pub(crate) mod serve;
+pub(crate) mod setup;
 pub(crate) mod simulate;
 pub(crate) mod target;
 pub(crate) mod train;

@@ -125,7 +125,7 @@ fn everything_that_is_wrong_is_told_at_once() {
             ("`forest`: the number of trees must lie in 1..=10000, not 0", None),
             (
                 "`bus.kind` is \"kafka\", which does not exist",
-                Some("this build knows \"embedded\""),
+                Some("this build knows \"embedded\" and \"pubsub\""),
             ),
             ("`train.holdout` is 0.95", Some("it must lie between 0 and 0.9")),
         ],

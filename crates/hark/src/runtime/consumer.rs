@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bus::{Message, Notes, Outcome, Subscriber};
+use bus::{BusErrorKind, Message, Notes, Outcome, Subscriber};
 use domain::{DeadLetter, DeviceId, Judged, Location, Rejection, Timestamp, wire};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
@@ -46,10 +46,13 @@ impl Consumer {
     pub(crate) async fn run(&self, mut subscriber: Box<dyn Subscriber>, stop: CancellationToken) -> anyhow::Result<()> {
         loop {
             let batch = tokio::select! {
-                () = stop.cancelled() => return Ok(()),
+                () = stop.cancelled() => None,
                 batch = subscriber.pull() => batch?,
             };
-            let Some(batch) = batch else { return Ok(()) };
+            let Some(batch) = batch else {
+                subscriber.close().await;
+                return Ok(());
+            };
             let (messages, receipt) = batch.into_parts();
             let received_at = clock::now();
             let Judgements { commit, mut outcomes } = tokio::task::block_in_place(|| self.judge(messages, received_at));
@@ -57,7 +60,14 @@ impl Consumer {
             let stored = self.store(commit, &stop).await?;
             mark_duplicates(&mut outcomes, &stored);
             metrics::outcomes(&outcomes);
-            receipt.settle(outcomes).await?;
+            match receipt.settle(outcomes).await {
+                Ok(()) => {}
+                // Everything is stored: what the bus was not told, it delivers again, and it is found to be there.
+                Err(failed) if failed.kind == BusErrorKind::Unavailable => {
+                    warn!(error = %failed, "the bus could not be told, some messages will come again");
+                }
+                Err(failed) => return Err(failed.into()),
+            }
             self.tell(committed, &stored);
         }
     }

@@ -1,5 +1,6 @@
 //! What runs between the ports: the fleet's states, the live model, the consumer loop, training.
 
+pub(crate) mod addressed;
 pub(crate) mod clock;
 pub(crate) mod consumer;
 pub(crate) mod events;

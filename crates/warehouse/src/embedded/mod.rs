@@ -33,6 +33,7 @@ use readers::Readers;
 use schema::Layout;
 use writer::{DropStep, Request, Writer};
 
+use crate::judged;
 use crate::{
     Bucket, BucketQuery, Commit, DeadLetterQuery, Device, DeviceActivity, Page, ReadingQuery, Scan, ScoreBin, Stored,
     StoredDeadLetter, Warehouse, WarehouseError, WarehouseErrorKind,
@@ -167,7 +168,7 @@ impl Drop for Handle {
 impl Warehouse for EmbeddedWarehouse {
     async fn store(&self, commit: Commit) -> Result<Vec<Stored>, WarehouseError> {
         for judged in &commit.readings {
-            rows::check(judged, &self.layout.signals)?;
+            judged::check(judged, &self.layout.signals)?;
         }
         self.ask(|answer| Request::Store(commit, answer)).await
     }
