@@ -13,7 +13,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let names: Vec<&str> = header.split(',').skip(3).collect();
     let signals = Signals::new(names.iter().map(|it| Signal::new(it, "1")).collect())?;
     let mut out = BufWriter::new(std::io::stdout().lock());
-    writeln!(out, "series,timestamp,spike,smooth,rough,surprise,alert")?;
+    writeln!(out, "series,timestamp,spike,smooth,rough,place,trust,surprise,alert")?;
     let (pace, mut states) = (Pace::default(), HashMap::new());
     for line in lines {
         let line = line?;
@@ -45,8 +45,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let alert = u8::from(it.is_alert);
         writeln!(
             out,
-            "{series},{},{spike},{smooth},{rough},{},{alert}",
-            fields[1], it.surprise
+            "{series},{},{spike},{smooth},{rough},{},{},{},{alert}",
+            fields[1], it.place, it.trust, it.surprise
         )?;
     }
     Ok(())

@@ -14,10 +14,10 @@ pub(crate) const LINE: f64 = 0.587_786_664_902_119;
 /// How much head A gives way at full trust.
 const YIELD: f64 = 0.5;
 
-/// Evidence of place begins to count so much short of its usual upper end.
-const EARLY: f64 = 0.2;
+/// The evidence of place is at the line when the device leaves its places, whatever the weight.
+const EARLY: f64 = LINE / PLACE;
 
-/// The weight of the evidence of place at full trust: what it says is steady, and little beyond the usual says much.
+/// The weight of the evidence of place at full trust: what it says is steady, and little beyond the bar says much.
 const PLACE: f64 = 6.0;
 
 /// The least weight, which keeps the order of readings without giving any a say.

@@ -14,6 +14,9 @@ const UNKNOWN: u64 = 30;
 /// The expected range reaches so many scales to either side.
 const EXPECTED: f64 = 3.0;
 
+/// No part is told lower than this.
+const LEAST: f64 = -9.0;
+
 /// A signal takes part in an anomaly from this share of the heaviest signal's part.
 const TAKES_PART: f64 = 0.5;
 
@@ -71,7 +74,8 @@ impl Model {
             parts[at] = self.part(signal, reading, value, combined, ranges.get(at));
             heaviest = heaviest.max(parts[at].0);
         }
-        let bar = (heaviest + TAKES_PART.ln()).min(self.line);
+        // The heaviest signal is as anomalous as the reading, whatever the way from its part to the whole rounds.
+        let whole = combined.score - heaviest;
         let judgement = |at: usize| {
             let signal = state.heads.signal(at)?;
             reading.values.get(at)?;
@@ -80,10 +84,14 @@ impl Model {
                 low: signal.center - reach,
                 high: signal.center + reach,
             };
-            let score = parts[at].0;
+            let short = parts[at].0 - heaviest;
             Some(Judgement {
-                score: self.line - score.max(-9.0),
-                is_anomaly: is_anomaly && (score > self.line || score >= bar),
+                score: if short < 0.0 {
+                    self.line - (parts[at].0 + whole).max(LEAST)
+                } else {
+                    self.line - combined.score
+                },
+                is_anomaly: is_anomaly && short >= TAKES_PART.ln(),
                 expected: ranges.get(at).copied().unwrap_or(Some(own)),
             })
         };

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use detector::{BaselinePass, DeviceState, FeaturePass, Kind, Model, Pace, Plan, Tempo, Unit};
@@ -57,23 +58,75 @@ fn noise(at: i64) -> f64 {
     (mixed >> 11) as f64 / (1_u64 << 52) as f64 - 1.0
 }
 
-#[test]
-fn asking_says_what_taking_in_says_and_a_restart_changes_nothing() {
-    let readings = simulated(3, 2);
-    let model = model(&readings[..readings.len() / 2], Kind::Hybrid);
-    let mut states = std::collections::HashMap::new();
-    for (at, reading) in readings.iter().enumerate() {
-        let state = states
-            .entry(&reading.device_id)
-            .or_insert_with(|| DeviceState::new(&model.signals));
-        if at % 97 == 0 {
-            *state = DeviceState::from_bytes(&state.to_bytes(&model.signals), &model.signals).unwrap();
+/// A stream as it comes in: every seventh reading again, every eleventh late, every fifth without vibration, every
+/// thirteenth without temperature.
+fn as_it_comes(readings: &[Reading]) -> Vec<Reading> {
+    let mut stream: Vec<Reading> = Vec::new();
+    for (at, it) in readings.iter().enumerate() {
+        let lacks = |signal: usize| if signal == 1 { at % 5 == 4 } else { at % 13 == 12 };
+        let mut values: Vec<_> = it
+            .values
+            .iter()
+            .enumerate()
+            .map(|(at, it)| it.filter(|_| !lacks(at)))
+            .collect();
+        if values.iter().all(Option::is_none) {
+            values[0] = Some(1.0);
         }
-        let asked = model.judge(Some(state), reading);
-        assert_eq!(asked, model.step(state, reading));
-        let before = state.clone();
-        model.step(state, reading);
-        assert_eq!(before, *state, "a double changes nothing");
+        let late = if at % 11 == 10 { -605 } else { 0 };
+        let seconds = it.timestamp.as_micros() / 1_000_000 + late;
+        let it = reading(it.device_id.as_str(), seconds, &values);
+        stream.extend(std::iter::repeat_n(it, if at % 7 == 6 { 2 } else { 1 }));
+    }
+    stream
+}
+
+#[track_caller]
+fn same_on_every_path(kind: Kind) {
+    let readings = simulated(3, 2);
+    let model = model(&readings[..readings.len() / 2], kind);
+    let again = Model::from_bytes(&model.to_bytes()).unwrap();
+    let (mut states, mut restarted) = (HashMap::new(), HashMap::new());
+    let mut late = 0;
+    for (at, reading) in as_it_comes(&readings).iter().enumerate() {
+        let fresh = || DeviceState::new(&model.signals);
+        let state = states.entry(reading.device_id.clone()).or_insert_with(fresh);
+        let other = restarted.entry(reading.device_id.clone()).or_insert_with(fresh);
+        let is_taken = state.accepts(reading.timestamp);
+        late += u32::from(!is_taken);
+        let (asked, before) = (model.judge(Some(state), reading), state.clone());
+        let verdict = model.step(state, reading);
+        assert_eq!(asked, verdict, "{kind:?} asked at {at}");
+        assert!(is_taken || before == *state, "{kind:?} taken at {at}");
+        if at % 37 == 0 {
+            *other = DeviceState::from_bytes(&other.to_bytes(&model.signals), &model.signals).unwrap();
+        }
+        assert_eq!(again.step(other, reading), verdict, "{kind:?} restarted before {at}");
+        let worst = verdict
+            .signals
+            .iter()
+            .flatten()
+            .map(|it| it.score)
+            .fold(f64::INFINITY, f64::min);
+        assert_eq!(
+            worst.to_bits(),
+            verdict.score.to_bits(),
+            "{kind:?} whole and parts at {at}"
+        );
+    }
+    assert!(late > 500, "{late}");
+    for (device, state) in &states {
+        assert!(
+            state.to_bytes(&model.signals) == restarted[device].to_bytes(&model.signals),
+            "{device}"
+        );
+    }
+}
+
+#[test]
+fn one_reading_gets_one_verdict_whatever_the_path_to_it() {
+    for kind in [Kind::Hybrid, Kind::Statistical, Kind::IsolationForest] {
+        same_on_every_path(kind);
     }
 }
 

@@ -25,11 +25,13 @@ pub enum RejectionCode {
     NoSignal,
     /// The message is longer than the limit.
     TooLarge,
+    /// A row of a file does not fit its table: too many or too few fields, no UTF-8, no JSON object.
+    MalformedRow,
 }
 
 impl RejectionCode {
     /// Every code, for counters that begin at zero.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::MalformedJson,
         Self::MissingField,
         Self::WrongType,
@@ -40,6 +42,7 @@ impl RejectionCode {
         Self::BadDeviceId,
         Self::NoSignal,
         Self::TooLarge,
+        Self::MalformedRow,
     ];
 
     /// The stable name, `malformed_json`.
@@ -56,6 +59,7 @@ impl RejectionCode {
             Self::BadDeviceId => "bad_device_id",
             Self::NoSignal => "no_signal",
             Self::TooLarge => "too_large",
+            Self::MalformedRow => "malformed_row",
         }
     }
 

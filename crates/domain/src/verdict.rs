@@ -45,6 +45,15 @@ pub enum Direction {
 }
 
 impl Direction {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Above, Self::Below, Self::Within];
+
+    /// The direction of a stable name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|it| it.as_str() == name)
+    }
+
     /// The stable name, `above`.
     #[must_use]
     pub fn as_str(self) -> &'static str {

@@ -3,6 +3,8 @@
 use std::sync::OnceLock;
 
 use crate::batch::Batch;
+#[cfg(target_arch = "x86_64")]
+use crate::blocks::Blocks;
 use crate::path::Scale;
 use crate::tree::Tree;
 use crate::walk::Walk;
@@ -14,6 +16,11 @@ pub struct Forest {
     pub(crate) scale: Scale,
     /// The layout for one row, unless there are hyperplanes.
     pub(crate) walk: Option<Walk>,
+    /// The faster one, where the processor has what it needs.
+    #[cfg(target_arch = "x86_64")]
+    pub(crate) blocks: Option<Blocks>,
+    /// One for each column, or none at all.
+    pub(crate) names: Vec<String>,
     columns: usize,
     subsample: u32,
     offset: f64,
@@ -24,6 +31,7 @@ pub struct Forest {
 impl PartialEq for Forest {
     fn eq(&self, other: &Self) -> bool {
         self.trees == other.trees
+            && self.names == other.names
             && self.columns == other.columns
             && self.subsample == other.subsample
             && self.offset == other.offset
@@ -35,7 +43,10 @@ impl Forest {
         Self {
             scale: Scale::new(trees.len(), subsample),
             walk: Walk::new(&trees),
+            #[cfg(target_arch = "x86_64")]
+            blocks: Blocks::new(&trees, columns),
             trees,
+            names: Vec::new(),
             columns,
             subsample,
             offset,

@@ -1,34 +1,43 @@
 //! The native file: versioned, with caps on every length, closed by a SHA-256 of all that precedes it.
 //!
-//! All numbers are little-endian. `IFOREST` and a zero byte, version u16, columns u16, subsample u32, trees u32, offset f64; for
-//! each tree: nodes u32, planes u32, then for each node threshold f32, feature u16, left u16, then for each node its rows u32,
+//! All numbers are little-endian. `IFOREST` and a zero byte, version u16, columns u16, subsample u32, trees u32, offset f64; in
+//! version 2 for each column its name, as length u16 and UTF-8; for each tree: nodes u32, planes u32, then for each node threshold f32, feature u16, left u16, then for each node its rows u32,
 //! then for each plane its terms u16 and for each term column u16, weight f32; at the end 32 bytes of SHA-256.
 
 use sha2::{Digest, Sha256};
 
 use crate::forest::Forest;
 use crate::matrix::MAX_COLUMNS;
+use crate::names::NamesError;
 use crate::params::{MAX_SUBSAMPLE, MAX_TREES};
 use crate::tree::{Node, Plane, Tree};
 
 const MAGIC: &[u8; 8] = b"IFOREST\0";
-const VERSION: u16 = 1;
+/// A forest without names.
+const NAMELESS: u16 = 1;
+/// A forest with names, the newest version.
+const NAMED: u16 = 2;
 const DIGEST: usize = 32;
 
 /// The largest file that is read.
 const MAX_BYTES: usize = 1 << 30;
 
 impl Forest {
-    /// The forest as bytes, which [`Forest::from_bytes`] reads.
+    /// The forest as bytes, which [`Forest::from_bytes`] reads. Without names it is a file of version 1, as it always was.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut out = Vec::new();
         out.extend_from_slice(MAGIC);
-        out.extend(VERSION.to_le_bytes());
+        let version = if self.names().is_empty() { NAMELESS } else { NAMED };
+        out.extend(version.to_le_bytes());
         out.extend((self.columns() as u16).to_le_bytes());
         out.extend((self.subsample() as u32).to_le_bytes());
         out.extend((self.trees() as u32).to_le_bytes());
         out.extend(self.offset().to_le_bytes());
+        for name in self.names() {
+            out.extend((name.len() as u16).to_le_bytes());
+            out.extend_from_slice(name.as_bytes());
+        }
         for tree in &self.trees {
             write_tree(tree, &mut out);
         }
@@ -53,17 +62,17 @@ impl Forest {
             return Err(FormatError::Magic);
         }
         let version = reader.u16()?;
-        if version != VERSION {
+        if !(NAMELESS..=NAMED).contains(&version) {
             return Err(FormatError::Version(version));
         }
         if Sha256::digest(body).as_slice() != digest {
             return Err(FormatError::Digest);
         }
-        read_forest(&mut reader)
+        read_forest(&mut reader, version)
     }
 }
 
-fn read_forest(reader: &mut Reader<'_>) -> Result<Forest, FormatError> {
+fn read_forest(reader: &mut Reader<'_>, version: u16) -> Result<Forest, FormatError> {
     let columns = usize::from(reader.u16()?);
     let subsample = reader.u32()?;
     let trees = reader.u32()? as usize;
@@ -75,13 +84,21 @@ fn read_forest(reader: &mut Reader<'_>) -> Result<Forest, FormatError> {
     if !in_range {
         return Err(FormatError::Header);
     }
+    let names = match version {
+        NAMELESS => Vec::new(),
+        _ => reader.many(columns, 2, Reader::text)?,
+    };
     let trees = (0..trees)
         .map(|index| read_tree(reader, index, columns))
         .collect::<Result<_, _>>()?;
     if !reader.0.is_empty() {
         return Err(FormatError::Trailing(reader.0.len()));
     }
-    Ok(Forest::from_trees(trees, columns, subsample, offset))
+    let forest = Forest::from_trees(trees, columns, subsample, offset);
+    match version {
+        NAMELESS => Ok(forest),
+        _ => Ok(forest.with_names(names)?),
+    }
 }
 
 fn write_tree(tree: &Tree, out: &mut Vec<u8>) {
@@ -148,6 +165,13 @@ impl Reader<'_> {
         Ok(f32::from_le_bytes(self.take()?))
     }
 
+    fn text(&mut self) -> Result<String, FormatError> {
+        let length = usize::from(self.u16()?);
+        let (text, rest) = self.0.split_at_checked(length).ok_or(FormatError::Truncated)?;
+        self.0 = rest;
+        Ok(std::str::from_utf8(text).map_err(|_| FormatError::Header)?.to_owned())
+    }
+
     /// Reads `count` items of at least `size` bytes, after making sure that so many bytes are there.
     fn many<T>(
         &mut self,
@@ -169,7 +193,7 @@ pub enum FormatError {
     #[error("the file is not a forest")]
     Magic,
     /// A version this release does not know.
-    #[error("the forest has format version {0}, this release reads {VERSION}")]
+    #[error("the forest has format version {0}, this release reads {NAMELESS} to {NAMED}")]
     Version(u16),
     /// The bytes are not those that were written.
     #[error("the forest is damaged: its checksum differs")]
@@ -186,6 +210,9 @@ pub enum FormatError {
     /// A number in the head is out of range.
     #[error("the head of the forest is out of range")]
     Header,
+    /// The names do not name the columns.
+    #[error("the names in the forest are not usable")]
+    Names(#[from] NamesError),
     /// A tree is not one.
     #[error("tree {index} is not usable: {cause}")]
     Tree {

@@ -13,12 +13,18 @@ impl Forest {
     pub fn to_json(&self) -> String {
         let mut out = String::new();
         let head = format!(
-            "{{\"format\":\"isolation forest\",\"version\":1,\"columns\":{},\"subsample\":{},\"offset\":{},\"trees\":[",
+            "{{\"format\":\"isolation forest\",\"version\":1,\"columns\":{},\"subsample\":{},\"offset\":{}",
             self.columns(),
             self.subsample(),
             self.offset()
         );
         out.push_str(&head);
+        for (column, name) in self.names().iter().enumerate() {
+            out.push_str(if column == 0 { ",\"names\":[" } else { "," });
+            write_text(name, &mut out);
+        }
+        out.push_str(if self.names().is_empty() { "" } else { "]" });
+        out.push_str(",\"trees\":[");
         for (index, tree) in self.trees.iter().enumerate() {
             out.push_str(if index == 0 { "\n[" } else { ",\n[" });
             write_tree(tree, &mut out).expect("writing to a string does not fail");
@@ -27,6 +33,18 @@ impl Forest {
         out.push_str("]}\n");
         out
     }
+}
+
+fn write_text(text: &str, out: &mut String) {
+    out.push('"');
+    for character in text.chars() {
+        match character {
+            '"' | '\\' => out.extend(['\\', character]),
+            _ if character.is_control() => out.push_str(&format!("\\u{:04x}", u32::from(character))),
+            _ => out.push(character),
+        }
+    }
+    out.push('"');
 }
 
 fn write_tree(tree: &Tree, out: &mut String) -> std::fmt::Result {

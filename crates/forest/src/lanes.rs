@@ -166,7 +166,8 @@ mod tests {
             .collect()
     }
 
-    /// The table's scores by the plain walk, by the portable lanes and by the wide lanes must be the same bits.
+    /// The table's scores by the plain walk, by trees in step, by blocks, by the portable lanes and by the wide lanes must be the
+    /// same bits.
     #[track_caller]
     fn check(values: &[f64], columns: usize, params: Params) {
         let params = Params {
@@ -189,6 +190,7 @@ mod tests {
             assert_eq!(sums, wide.sum(&block));
             for (row, sum) in rows.chunks_exact(columns).zip(sums) {
                 assert_eq!(forest.sum_plainly(row), sum);
+                assert_eq!(forest.sum_in_step(row), Some(sum));
                 assert_eq!(forest.units_of(row), sum);
             }
         }
@@ -219,6 +221,10 @@ mod tests {
     #[test]
     fn lanes_agree_on_one_column_and_on_many() {
         check(&numbers(600, |it| it), 1, Params::default());
+        check(&numbers(8 * 600, |it| it), 8, Params::default());
+        check(&numbers(9 * 600, |it| it - 0.5), 9, Params::default());
+        check(&numbers(16 * 600, |it| it), 16, Params::default());
+        check(&numbers(17 * 600, |it| it), 17, Params::default());
         check(&numbers(70 * 600, |it| it), 70, Params::default());
     }
 

@@ -26,6 +26,8 @@
 struct Readme;
 
 mod batch;
+#[cfg(target_arch = "x86_64")]
+mod blocks;
 mod explain;
 mod fit;
 mod forest;
@@ -34,6 +36,7 @@ mod grow;
 mod json;
 mod lanes;
 mod matrix;
+mod names;
 #[cfg(feature = "onnx")]
 mod onnx;
 mod params;
@@ -50,6 +53,7 @@ pub use fit::FitError;
 pub use forest::{Forest, WidthError};
 pub use format::FormatError;
 pub use matrix::{Matrix, ShapeError};
+pub use names::NamesError;
 #[cfg(feature = "onnx")]
 pub use onnx::OnnxError;
 pub use params::{CheckedParams, Contamination, MAX_SUBSAMPLE, MAX_TREES, Params, ParamsError};

@@ -92,6 +92,12 @@ impl Forest {
         for (to, &from) in short.iter_mut().zip(row) {
             *to = narrow(from);
         }
+        #[cfg(target_arch = "x86_64")]
+        if let (Some(blocks), Some(first)) = (&self.blocks, short.first_chunk())
+            && !first.iter().any(|value| value.is_nan())
+        {
+            return blocks.sum(first);
+        }
         self.walk_if_whole(&short[..row.len()], |walk| walk.sum_short(&short))
     }
 
@@ -100,6 +106,13 @@ impl Forest {
     pub(crate) fn sum_plainly(&self, row: &[f64]) -> u64 {
         let row: Vec<f32> = row.iter().copied().map(narrow).collect();
         self.trees.iter().map(|tree| u64::from(descend(tree, &row, 0))).sum()
+    }
+
+    /// Sum of the path lengths by trees in step; none for a forest of hyperplanes.
+    #[cfg(test)]
+    pub(crate) fn sum_in_step(&self, row: &[f64]) -> Option<u64> {
+        let row: Vec<f32> = row.iter().copied().map(narrow).collect();
+        self.walk.as_ref().map(|walk| walk.sum_long(&row))
     }
 
     /// Rows that lack a value, and forests of hyperplanes, go through the trees one by one.

@@ -1,10 +1,11 @@
-//! The native file: golden file of version 1, and damage of every kind.
+//! The native file: golden files of each version, and damage of every kind.
 
 #![expect(clippy::unwrap_used, reason = "everything in this file is a test or helps one")]
 
-use forest::{Contamination, Forest, FormatError, Matrix, Params};
+use forest::{Contamination, Forest, FormatError, Matrix, NamesError, Params};
 
 const GOLDEN: &[u8] = include_bytes!("golden/v1.forest");
+const GOLDEN_2: &[u8] = include_bytes!("golden/v2.forest");
 
 fn small() -> Forest {
     let values: Vec<f64> = (0..600).map(|i| f64::from(i) * 0.618 % 1.0).collect();
@@ -16,6 +17,14 @@ fn small() -> Forest {
         extension: 0,
     };
     Forest::fit(&params.check().unwrap(), Matrix::new(&values, 3).unwrap(), 1).unwrap()
+}
+
+fn texts(names: [&str; 3]) -> Vec<String> {
+    names.map(str::to_owned).to_vec()
+}
+
+fn named() -> Forest {
+    small().with_names(texts(["temperature", "größe", ""])).unwrap()
 }
 
 /// Positions without a generator: multiples of a large prime.
@@ -36,8 +45,34 @@ fn a_seed_gives_the_forest_it_gave_when_version_1_was_released() {
 }
 
 #[test]
+fn the_golden_file_of_version_2_still_loads() {
+    let forest = Forest::from_bytes(GOLDEN_2).unwrap();
+    assert_eq!(forest, named());
+    assert_eq!(forest.names(), texts(["temperature", "größe", ""]));
+    assert_eq!(forest.to_bytes(), GOLDEN_2);
+}
+
+#[test]
+fn names_that_do_not_name_the_columns_are_refused() {
+    let refused = |names: Vec<String>| small().with_names(names).unwrap_err();
+    assert_eq!(refused(vec![]), NamesError::Count { columns: 3, names: 0 });
+    assert_eq!(refused(texts(["a", "b", "a"])), NamesError::Twice("a".to_owned()));
+    assert_eq!(refused(texts(["a", &"b".repeat(4097), "c"])), NamesError::Long(1));
+}
+
+#[test]
+fn names_stand_in_json_as_they_are() {
+    let forest = small().with_names(texts(["a", "\"b\"\\\n", "größe"])).unwrap();
+    let json = forest.to_json();
+    assert!(
+        json.contains(r#""names":["a","\"b\"\\\u000a","größe"],"trees":["#),
+        "{json}"
+    );
+}
+
+#[test]
 fn five_hundred_flipped_bits_are_all_refused() {
-    let bytes = small().to_bytes();
+    let bytes = named().to_bytes();
     for bit in positions(500, bytes.len() * 8) {
         let mut damaged = bytes.clone();
         damaged[bit / 8] ^= 1 << (bit % 8);
@@ -47,7 +82,7 @@ fn five_hundred_flipped_bits_are_all_refused() {
 
 #[test]
 fn two_hundred_truncations_are_all_refused() {
-    let bytes = small().to_bytes();
+    let bytes = named().to_bytes();
     for length in positions(200, bytes.len()) {
         assert!(Forest::from_bytes(&bytes[..length]).is_err(), "{length} bytes");
     }
@@ -77,7 +112,7 @@ fn sealed(mut body: Vec<u8>) -> Vec<u8> {
 
 #[test]
 fn damage_under_a_valid_checksum_is_refused_or_harmless() {
-    let bytes = small().to_bytes();
+    let bytes = named().to_bytes();
     let body = &bytes[..bytes.len() - 32];
     let probe = [0.3, f64::NAN, 0.9];
     for bit in positions(4000, body.len() * 8) {

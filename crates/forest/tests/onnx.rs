@@ -28,6 +28,15 @@ fn a_written_model_is_read_back_as_the_same_forest() {
 }
 
 #[test]
+fn names_travel() {
+    let names = ["a", "b, \"c\"", ""].map(str::to_owned).to_vec();
+    let forest = fit(0).with_names(names.clone()).unwrap();
+    let read = Forest::from_onnx(&forest.to_onnx().unwrap()).unwrap();
+    assert_eq!(read.names(), names);
+    assert!(fit(0).names().is_empty());
+}
+
+#[test]
 fn hyperplanes_cannot_be_written() {
     assert_eq!(fit(1).to_onnx(), Err(OnnxError::Planes));
 }

@@ -168,14 +168,11 @@ export function tiles() {
     <div><dt>Readings per second</dt><dd class="value">${decimal(rate)}</dd><dd class="trend">over the last minute</dd></div>
     <div><dt>Readings, ${route.hours} h</dt><dd class="value" id="readings-total">${count(readings.total)}</dd>
       ${trend(readings.total, before?.total, count(before?.total))}</div>
-    <div><dt>Anomaly rate, ${route.hours} h</dt><dd class="value">${percent(rateOf(readings))}
+    <div><dt>Anomaly rate, ${route.hours} h</dt><dd class="value">${percent(readings.anomaly_rate)}
       <small>${count(readings.anomalies)} flagged</small></dd>
-      ${trend(rateOf(readings), before && rateOf(before), before ? percent(rateOf(before)) : "")}</div>
+      ${trend(readings.anomaly_rate, before?.anomaly_rate ?? null, before ? percent(before.anomaly_rate) : "")}</div>
     ${signals.map((it) => meanTile(it, summary))}</dl>`;
 }
-
-/** @param {Totals} totals */
-const rateOf = (totals) => (totals.total > 0 ? totals.anomaly_rate ?? totals.anomalies / totals.total : null);
 
 /** @param {Signal} signal @param {Summary} summary */
 function meanTile(signal, summary) {

@@ -20,7 +20,7 @@ export interface Device {
   readings: number; state: DeviceState; silent: boolean; last: Reading | null; history: number; learning: Learning | null;
   ranges?: Record<string, Span & { mean: number; sd: number }>;
 }
-export interface Totals { total: number; anomalies: number; anomaly_rate: number | null }
+export interface Totals { total: number; judged: number; anomalies: number; anomaly_rate: number | null }
 export interface Group { name: string; devices: number; readings: number; anomalies: number; odd: number; silent: number }
 export interface ScoreBin { low: number; readings: number; anomalies: number }
 export interface SignalStats { mean: number; min: number; max: number; previous_mean: number | null }

@@ -1,6 +1,6 @@
-//! What adapters have in common: which readings can be stored, and the text form of the reasons of a verdict.
+//! What adapters have in common: which readings can be stored, and the text forms of reasons and shares.
 
-use domain::{Direction, Judged, Reason, Signals};
+use domain::{Direction, Judged, Reason, SignalShare, Signals};
 use serde::{Deserialize, Serialize};
 
 use crate::{WarehouseError, WarehouseErrorKind};
@@ -78,4 +78,38 @@ pub(crate) fn reasons_from_json(json: &str) -> Result<Vec<Reason>, String> {
         })
     };
     rows.into_iter().map(reason).collect()
+}
+
+/// A signal's share as the column `signals` has it.
+#[derive(Serialize, Deserialize)]
+struct ShareRow {
+    signal: String,
+    share: f64,
+    direction: String,
+}
+
+/// The shares as the text of a column.
+pub(crate) fn shares_to_json(shares: &[SignalShare]) -> String {
+    let rows: Vec<ShareRow> = shares
+        .iter()
+        .map(|it| ShareRow {
+            signal: it.signal.clone(),
+            share: it.share,
+            direction: it.direction.as_str().to_owned(),
+        })
+        .collect();
+    serde_json::to_string(&rows).expect("texts and numbers have a form in JSON")
+}
+
+/// The shares of such a text, where it is one.
+pub(crate) fn shares_from_json(json: &str) -> Option<Vec<SignalShare>> {
+    let rows: Vec<ShareRow> = serde_json::from_str(json).ok()?;
+    let share = |row: ShareRow| {
+        Some(SignalShare {
+            direction: Direction::from_name(&row.direction)?,
+            signal: row.signal,
+            share: row.share,
+        })
+    };
+    rows.into_iter().map(share).collect()
 }

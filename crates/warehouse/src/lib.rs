@@ -6,12 +6,14 @@
 pub mod bigquery;
 pub mod conformance;
 pub mod embedded;
+pub mod incident;
 mod judged;
 pub mod query;
 
 use async_trait::async_trait;
-use domain::{DeadLetter, DeviceId, Judged, Location, TimeRange, Timestamp};
+use domain::{Action, DeadLetter, DeviceId, IncidentId, Judged, Location, TimeRange, Timestamp};
 
+pub use incident::{Acted, AuditEntry, IncidentCount, IncidentQuery, IncidentUpdate, LabelFilter, StoredIncident};
 pub use query::{
     Bucket, BucketQuery, Cursor, DeadLetterQuery, DeviceActivity, Page, ReadingQuery, ScoreBin, SignalStats,
     StoredDeadLetter,
@@ -26,6 +28,8 @@ pub struct Commit {
     pub dead_letters: Vec<DeadLetter>,
     /// The devices that the readings touched, with their state after the last of them.
     pub devices: Vec<DeviceUpdate>,
+    /// The incidents that the readings opened, went on with or closed, as they are after the last of them.
+    pub incidents: Vec<IncidentUpdate>,
 }
 
 /// What a commit says of a device.
@@ -196,6 +200,36 @@ pub trait Warehouse: Send + Sync {
     /// # Errors
     /// Nothing was taken away.
     async fn purge_dead_letters(&self, ids: Vec<u64>) -> Result<u64, WarehouseError>;
+
+    /// A page of incidents, the one that began last first.
+    ///
+    /// # Errors
+    /// When the warehouse cannot be read.
+    async fn incidents(&self, query: IncidentQuery) -> Result<Page<StoredIncident>, WarehouseError>;
+
+    /// One incident, as it stands at an instant.
+    ///
+    /// # Errors
+    /// When the warehouse cannot be read.
+    async fn incident(&self, id: &IncidentId, now: Timestamp) -> Result<Option<StoredIncident>, WarehouseError>;
+
+    /// Everything that happened to an incident, oldest first.
+    ///
+    /// # Errors
+    /// When the warehouse cannot be read.
+    async fn audit(&self, id: &IncidentId) -> Result<Vec<AuditEntry>, WarehouseError>;
+
+    /// How many incidents that are not resolved stand where at an instant.
+    ///
+    /// # Errors
+    /// When the warehouse cannot be read.
+    async fn incident_counts(&self, now: Timestamp) -> Result<Vec<IncidentCount>, WarehouseError>;
+
+    /// Does what a person wants with an incident, by the rules of [`domain::Triage`], and writes it into the audit trail.
+    ///
+    /// # Errors
+    /// Nothing was done.
+    async fn act(&self, id: &IncidentId, action: Action) -> Result<Acted, WarehouseError>;
 
     /// Drops readings whose time and receipt both lie before this instant, and says how many. A device with a wrong
     /// clock and history that was imported just now lose nothing that way.

@@ -81,6 +81,8 @@ pub struct DeviceActivity {
     pub device_id: DeviceId,
     /// How many readings.
     pub readings: u64,
+    /// How many with a verdict.
+    pub judged: u64,
     /// How many with an anomalous verdict.
     pub anomalies: u64,
     /// Per declared signal, in order; none where no reading had a value.

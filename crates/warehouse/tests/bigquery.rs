@@ -87,9 +87,9 @@ async fn setting_up_twice_makes_everything_once_and_a_new_signal_adds_its_column
         steps.iter().map(|it| it.made).collect()
     };
     let two = Signals::default();
-    assert_eq!(made(&two, true).await, [Made::Missing; 6]);
-    assert_eq!(made(&two, false).await, [Made::Created; 6]);
-    assert_eq!(made(&two, false).await, [Made::Existed; 6]);
+    assert_eq!(made(&two, true).await, [Made::Missing; 9]);
+    assert_eq!(made(&two, false).await, [Made::Created; 9]);
+    assert_eq!(made(&two, false).await, [Made::Existed; 9]);
     let mut three = two.to_vec();
     three.insert(1, Signal::new("pressure", "bar"));
     let three = Signals::new(three).unwrap();
@@ -100,7 +100,7 @@ async fn setting_up_twice_makes_everything_once_and_a_new_signal_adds_its_column
     assert_eq!(block[0].reading.values.iter().collect::<Vec<_>>(), [Some(20.5), None, Some(1.25)]);
     assert_eq!(
         made(&three, false).await,
-        [Made::Existed, Made::Mended, Made::Mended, Made::Existed, Made::Existed, Made::Existed]
+        [Made::Existed, Made::Mended, Made::Mended, Made::Existed, Made::Existed, Made::Existed, Made::Existed, Made::Existed, Made::Existed]
     );
     let wide = BigQueryWarehouse::open(options.clone(), three).await.unwrap();
     let page = conformance::everything(&wide).await;

@@ -44,7 +44,8 @@ pub(crate) struct Heads {
 pub struct Evidence {
     /// Head A's banks: the largest deviation, the smoothed deviations, the roughness, each in units of what is usual.
     pub banks: [f64; 3],
-    /// How much further from all that it ever did the device is than usual, as the logarithm of the ratio.
+    /// How much further from all that it ever did the device is than usual, as the logarithm of the ratio; above 0 it
+    /// has left the places it knows.
     pub place: f64,
     /// How far the device's history can be trusted to have seen all its states, 0 to 1.
     pub trust: f64,

@@ -26,11 +26,18 @@ const SHARE: f64 = 0.95;
 /// The reference moves by so much, in logarithms, for a reading of full weight.
 const STEP: f64 = 1.2;
 
+/// The same while the device learns.
+const LEARNING_STEP: f64 = 6.0;
+
 /// Readings before the reference starts.
 const SETTLED: f64 = 100.0;
 
 /// A distance counts as at most so many times the usual upper end, so that one spike is over when it is over.
 const FELT: f64 = 2.0;
+
+/// A device has left its places when it is so far beyond the usual upper end, and is back when it is as far below: what
+/// lies between does not change the answer. Noise alone crosses the first once in thousands of readings.
+const LEAVES: f64 = 0.2;
 
 /// A history of so many seconds is trusted in full.
 const TRUSTED: f64 = 7.0 * 86_400.0;
@@ -42,6 +49,7 @@ pub(crate) struct Place {
     smooth: f64,
     /// The logarithm of the usual upper end of `smooth`.
     usual: f64,
+    has_left: bool,
     age: f64,
     /// How long the device was watched, in seconds; silences do not count.
     watched: f64,
@@ -53,12 +61,14 @@ impl Place {
             bank: Bank::new(n_signals),
             smooth: 0.0,
             usual: 0.0,
+            has_left: false,
             age: 0.0,
             watched: 0.0,
         }
     }
 
-    /// How much further from all that was than usual, as the logarithm of the ratio; the place after the reading.
+    /// How much further from all that was than usual, as the logarithm of the ratio, beyond the distance at which the
+    /// device leaves or comes back; the place after the reading.
     pub(crate) fn step(&mut self, moment: &Moment<'_>) -> f64 {
         let units = moment.weights.units;
         if self.age == 0.0 {
@@ -92,7 +102,8 @@ impl Place {
             CARE.trust(distance, moment.is_learning),
             moment.weights.scale.max(early),
         );
-        self.compare(STEP * moment.weights.scale.max(early))
+        let step = if moment.is_learning { LEARNING_STEP } else { STEP };
+        self.compare(step * moment.weights.scale.max(early))
     }
 
     /// The distance against its usual upper end, which moves by `step`.
@@ -107,7 +118,10 @@ impl Place {
         } else {
             -step * (1.0 - SHARE)
         };
-        distance - self.usual
+        let beyond = distance - self.usual;
+        let bar = if self.has_left { -LEAVES } else { LEAVES };
+        self.has_left = beyond > bar;
+        beyond - bar
     }
 
     /// How far the history can be trusted to have seen what there is, 0 to 1.
@@ -120,6 +134,7 @@ impl Place {
         [self.smooth, self.usual, self.age, self.watched]
             .iter()
             .for_each(|it| to.double(*it));
+        to.byte(u8::from(self.has_left));
     }
 
     pub(crate) fn read(from: &mut Reader<'_>, n_signals: usize) -> Result<Self, StateError> {
@@ -129,6 +144,7 @@ impl Place {
             usual: from.double()?,
             age: from.double()?,
             watched: from.double()?,
+            has_left: from.byte()? != 0,
         })
     }
 }

@@ -2,8 +2,8 @@
 
 use prost::Message;
 
-use super::OnnxError;
 use super::proto::*;
+use super::{NAME_KEY, OnnxError};
 use crate::forest::Forest;
 use crate::path::UNITS;
 
@@ -43,15 +43,18 @@ impl Forest {
             key: key.to_owned(),
             value,
         };
+        let mut properties = vec![
+            property("subsample", self.subsample().to_string()),
+            property("offset", self.offset().to_string()),
+        ];
+        let names = self.names().iter().enumerate();
+        properties.extend(names.map(|(column, name)| property(&format!("{NAME_KEY}{column}"), name.clone())));
         let model = Model {
             ir_version: 8,
             producer_name: "forest".to_owned(),
             graph: Some(graph),
             opset_import: vec![opset("", 15), opset("ai.onnx.ml", 3)],
-            metadata_props: vec![
-                property("subsample", self.subsample().to_string()),
-                property("offset", self.offset().to_string()),
-            ],
+            metadata_props: properties,
         };
         Ok(model.encode_to_vec())
     }

@@ -7,8 +7,8 @@ use std::collections::{HashMap, VecDeque};
 
 use prost::Message;
 
-use super::OnnxError;
 use super::proto::{Extent, Graph, Model, Operator};
+use super::{NAME_KEY, OnnxError};
 use crate::forest::Forest;
 use crate::matrix::MAX_COLUMNS;
 use crate::params::{MAX_SUBSAMPLE, MAX_TREES};
@@ -62,8 +62,25 @@ impl Forest {
         if !(1..=MAX_SUBSAMPLE).contains(&(subsample as usize)) {
             return Err(OnnxError::NotAForest("its subsample is out of range"));
         }
-        Ok(Self::from_trees(trees, columns, subsample, offset))
+        let forest = Self::from_trees(trees, columns, subsample, offset);
+        match names(&model) {
+            names if names.is_empty() => Ok(forest),
+            names => Ok(forest.with_names(names)?),
+        }
     }
+}
+
+/// The names of the columns, as far as they are told.
+fn names(model: &Model) -> Vec<String> {
+    let named: HashMap<&str, &String> = model
+        .metadata_props
+        .iter()
+        .map(|it| (it.key.as_str(), &it.value))
+        .collect();
+    (0..=MAX_COLUMNS)
+        .map_while(|column| named.get(format!("{NAME_KEY}{column}").as_str()))
+        .map(|name| (*name).clone())
+        .collect()
 }
 
 fn columns(graph: &Graph) -> Option<usize> {

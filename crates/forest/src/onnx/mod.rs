@@ -6,6 +6,11 @@ mod export;
 mod import;
 mod proto;
 
+use crate::names::NamesError;
+
+/// What the key of a column's name begins with; its number follows.
+const NAME_KEY: &str = "column.";
+
 /// A forest that cannot be written as ONNX, or ONNX that is no forest.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum OnnxError {
@@ -18,6 +23,9 @@ pub enum OnnxError {
     /// A model, but not that of an isolation forest.
     #[error("the onnx model is not an isolation forest: {0}")]
     NotAForest(&'static str),
+    /// The names of its columns cannot be kept.
+    #[error("the names in the onnx model are not usable")]
+    Names(#[from] NamesError),
     /// One of its trees is not one.
     #[error("tree {index} of the onnx model is not usable: {cause}")]
     Tree {

@@ -36,7 +36,7 @@ pub(crate) struct NumbersArgs {
     /// What the table is written in, where its name does not say it; stdin is NDJSON
     #[arg(long, value_enum, value_name = "FORMAT")]
     pub(crate) input_format: Option<TableFormat>,
-    /// Columns to leave out; every other one that holds numbers is taken, in order
+    /// Columns to leave out; fit takes every other one that holds numbers
     #[arg(long, value_name = "COLUMN,…", value_delimiter = ',')]
     pub(crate) ignore: Vec<String>,
 }
@@ -45,8 +45,8 @@ pub(crate) struct NumbersArgs {
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "\
 Every column that holds numbers is learned from, except the ignored ones; an empty cell is a missing
-value. The file knows how many columns there were, not their names: score tables with the same
-columns in the same order. The same seed and table give the same file.")]
+value. The names of the columns are kept in the file: a table to score must have them, in any order.
+The same seed and table give the same file.")]
 pub(crate) struct ForestFitArgs {
     #[command(flatten)]
     pub(crate) numbers: NumbersArgs,
@@ -76,7 +76,9 @@ pub(crate) struct ForestFitArgs {
 Writes a row for each row, in order: score in (0,1], larger is more anomalous; decision, below 0 is
 anomalous; flag, 1 where it is. An explanation adds the score of a usual row (baseline), the column
 that added most and the values of it between which the row would not be flagged, and what each
-column added: these add up to score - baseline. The table may be larger than memory.")]
+column added: these add up to score - baseline. The columns of the forest are found by name, in any order;
+others are not looked at. A forest without names, as other tools export, takes every column of
+numbers, in order. The table may be larger than memory.")]
 pub(crate) struct ForestScoreArgs {
     /// The forest
     #[arg(value_name = "FOREST")]

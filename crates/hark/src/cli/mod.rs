@@ -16,7 +16,7 @@ pub(crate) use self::forest::{
     ForestCommand, ForestExportArgs, ForestFitArgs, ForestImportArgs, ForestScoreArgs, NumbersArgs,
 };
 pub(crate) use running::{
-    ConsumeArgs, DashboardArgs, MessageFormat, Promotion, ServeArgs, SetupArgs, SimulateArgs, Speed, TrainArgs, UpArgs,
+    ConsumeArgs, DashboardArgs, Promotion, ServeArgs, SetupArgs, SimulateArgs, Speed, TrainArgs, UpArgs,
 };
 pub(crate) use stored::{ConfigCommand, DeadLettersCommand, LetterChoice, ModelsCommand};
 pub(crate) use tables::{BacktestArgs, ExportArgs, ImportArgs};

@@ -7,7 +7,7 @@ use domain::Timestamp;
 
 use super::{instant, listens, set};
 use crate::config::{Flags, Listener, parse_span};
-use crate::table::Place;
+use crate::table::{Place, TableFormat};
 
 /// `hark up`
 #[derive(Debug, Clone, Args)]
@@ -81,7 +81,7 @@ Examples:
   hark simulate --devices 5 | head                    live messages
   hark simulate --to http://127.0.0.1:8000            live, to a running Hark
   hark simulate --bus pubsub                          live, to Google Pub/Sub
-  hark simulate --start 2025-01-01 --duration 1d --output-format csv --output day.csv")]
+  hark simulate --start 2025-01-01 --duration 1d --output day.csv")]
 pub(crate) struct SimulateArgs {
     /// How many devices
     #[arg(long, value_name = "N")]
@@ -110,24 +110,16 @@ pub(crate) struct SimulateArgs {
     /// Where to write; - is stdout
     #[arg(long, value_name = "FILE", default_value = "-", conflicts_with = "to")]
     pub(crate) output: Place,
-    /// How to write
-    #[arg(long, value_enum, default_value_t = MessageFormat::Ndjson)]
-    pub(crate) output_format: MessageFormat,
+    /// How to write: ndjson is a message of the bus a line, csv and parquet are tables with the labels [default: what the
+    /// name of the output says, else ndjson]
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    pub(crate) output_format: Option<TableFormat>,
     /// Send to a running Hark instead
     #[arg(long, value_name = "URL", conflicts_with = "output_format")]
     pub(crate) to: Option<String>,
     /// Publish to a bus of this kind instead
     #[arg(long, value_name = "KIND", conflicts_with_all = ["output", "output_format", "to"])]
     pub(crate) bus: Option<String>,
-}
-
-/// How simulated readings are written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum MessageFormat {
-    /// A message of the bus a line
-    Ndjson,
-    /// A table with the labels
-    Csv,
 }
 
 impl SimulateArgs {

@@ -63,7 +63,7 @@ pub(crate) struct BacktestArgs {
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "\
 Columns are found by the names of the signals and their aliases. Rows that cannot be taken are told
-with their number, the rest is stored, and the exit code is 1. A row that is there already changes
+with their number and kept as dead letters, the rest is stored, and the exit code is 1. A row that is there already changes
 nothing, so an import can be repeated.
 
 Examples:

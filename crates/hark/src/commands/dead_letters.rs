@@ -68,7 +68,7 @@ async fn list(
             json!(letter.source),
             json!(letter.rejection.code.as_str()),
             json!(letter.rejection.detail),
-            json!(beginning(&letter.payload)),
+            json!(shown(&letter.payload, format)),
         ]);
     }
     if page.items.is_empty() {
@@ -79,11 +79,12 @@ async fn list(
     sheet.print(format)
 }
 
-fn beginning(payload: &[u8]) -> String {
+/// The payload as text; for a person who looks at a list, its beginning.
+fn shown(payload: &[u8], format: Format) -> String {
     let text = String::from_utf8_lossy(payload);
     match text.char_indices().nth(SHOWN) {
-        Some((at, _)) => format!("{}…", &text[..at]),
-        None => text.into_owned(),
+        Some((at, _)) if format == Format::Table => format!("{}…", &text[..at]),
+        _ => text.into_owned(),
     }
 }
 

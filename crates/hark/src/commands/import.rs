@@ -1,8 +1,12 @@
-//! `hark import`: readings of a file through the whole pipeline, or to a running Hark.
+//! `hark import`: readings of a file through the whole pipeline, or to a running Hark. What cannot be taken goes to the
+//! dead letters.
+
+use std::sync::Arc;
 
 use anyhow::Context;
-use domain::{Reading, Signals, wire};
+use domain::{DeadLetter, Reading, Signals, wire};
 use tokio_util::sync::CancellationToken;
+use warehouse::{Commit, Warehouse};
 
 use crate::app::{App, Tasks};
 use crate::cli::ImportArgs;
@@ -11,6 +15,7 @@ use crate::commands::target::{Tally, Target};
 use crate::config::Config;
 use crate::exit::Fault;
 use crate::output::say;
+use crate::runtime::clock;
 use crate::shutdown;
 use crate::table::{self, Mapping, RowRejection};
 
@@ -35,7 +40,8 @@ pub(crate) async fn run(config: Config, args: ImportArgs) -> anyhow::Result<()> 
     let readings: Readings = Box::new(table::readings(table, mapping));
     let signals = config.signals.clone();
     if let Some(url) = &args.to {
-        return send(readings, &signals, &Target::Remote(Client::new(url)?)).await;
+        let target = Target::Remote(Client::new(url)?);
+        return send(readings, &signals, &target, &Refusals::Remote).await;
     }
     let stop = CancellationToken::new();
     shutdown::on_signals(stop.clone())?;
@@ -43,10 +49,11 @@ pub(crate) async fn run(config: Config, args: ImportArgs) -> anyhow::Result<()> 
     let mut tasks = Tasks::new();
     app.start(subscriber, &mut tasks);
     let (until, target) = (stop.clone(), Target::Here(app.publisher.clone()));
+    let refusals = Refusals::Here(app.warehouse.clone());
     tasks.spawn(async move {
         tokio::select! {
             () = until.cancelled() => Err(anyhow::anyhow!("stopped before the end; what was stored stays")),
-            ended = send(readings, &signals, &target) => ended,
+            ended = send(readings, &signals, &target, &refusals) => ended,
         }
     });
     shutdown::join(tasks, stop).await
@@ -62,39 +69,77 @@ fn held(error: anyhow::Error) -> anyhow::Error {
     error
 }
 
-async fn send(mut readings: Readings, signals: &Signals, target: &Target) -> anyhow::Result<()> {
+/// Where refused rows are kept.
+enum Refusals {
+    /// Among the dead letters of this warehouse.
+    Here(Arc<dyn Warehouse>),
+    /// Nowhere: a running Hark takes what was sent to it alone.
+    Remote,
+}
+
+impl Refusals {
+    async fn keep(&self, refused: Vec<RowRejection>) -> anyhow::Result<()> {
+        let Self::Here(warehouse) = self else { return Ok(()) };
+        let letter = |it: RowRejection| DeadLetter {
+            received_at: clock::now(),
+            source: "import".to_owned(),
+            payload: it.original,
+            rejection: it.rejection,
+        };
+        let commit = Commit {
+            dead_letters: refused.into_iter().map(letter).collect(),
+            ..Commit::default()
+        };
+        warehouse.store(commit).await.context("failed to keep refused rows")?;
+        Ok(())
+    }
+
+    fn whereabouts(&self) -> &'static str {
+        match self {
+            Self::Here(_) => "`hark dead-letters list` shows them; mend the file and import it again",
+            Self::Remote => "mend them and import the file again: what is stored already stays as it is",
+        }
+    }
+}
+
+async fn send(mut readings: Readings, signals: &Signals, target: &Target, refusals: &Refusals) -> anyhow::Result<()> {
     let mut tally = Tally::default();
     let mut refused = 0_u64;
     loop {
-        let batch = tokio::task::block_in_place(|| next_batch(&mut readings, signals, &mut refused))?;
-        if batch.is_empty() {
+        let Batch { payloads, rejections } =
+            tokio::task::block_in_place(|| next_batch(&mut readings, signals, &mut refused))?;
+        if payloads.is_empty() && rejections.is_empty() {
             break;
         }
-        tally.add(
-            target
-                .send(batch, "import")
-                .await
-                .context("failed to store the readings")?,
-        );
+        if !rejections.is_empty() {
+            refusals.keep(rejections).await?;
+        }
+        if !payloads.is_empty() {
+            let sent = target.send(payloads, "import").await;
+            tally.add(sent.context("failed to store the readings")?);
+        }
     }
     tally.rejected += refused;
     say(tally);
     if tally.rejected == 0 {
         return Ok(());
     }
-    Err(Fault::new(
-        format!("{} rows were refused", tally.rejected),
-        "mend them and import the file again: what is stored already stays as it is",
-    )
-    .into())
+    Err(Fault::new(format!("{} rows were refused", tally.rejected), refusals.whereabouts()).into())
 }
 
-/// The next readings, encoded; none at the end.
-fn next_batch(readings: &mut Readings, signals: &Signals, refused: &mut u64) -> anyhow::Result<Vec<Vec<u8>>> {
-    let mut batch = Vec::with_capacity(BATCH);
+/// Rows of a file: encoded readings, and what could not be taken.
+#[derive(Default)]
+struct Batch {
+    payloads: Vec<Vec<u8>>,
+    rejections: Vec<RowRejection>,
+}
+
+/// The next rows; an empty batch is the end.
+fn next_batch(readings: &mut Readings, signals: &Signals, refused: &mut u64) -> anyhow::Result<Batch> {
+    let mut batch = Batch::default();
     for reading in readings.by_ref() {
         match reading? {
-            Ok(reading) => batch.push(wire::encode(&reading, signals)),
+            Ok(reading) => batch.payloads.push(wire::encode(&reading, signals)),
             Err(rejection) => {
                 *refused += 1;
                 if *refused <= TOLD {
@@ -102,9 +147,10 @@ fn next_batch(readings: &mut Readings, signals: &Signals, refused: &mut u64) -> 
                 } else if *refused == TOLD + 1 {
                     say("further refused rows are only counted");
                 }
+                batch.rejections.push(rejection);
             }
         }
-        if batch.len() == BATCH {
+        if batch.payloads.len().max(batch.rejections.len()) == BATCH {
             break;
         }
     }

@@ -8,15 +8,16 @@ use simulator::Fleet;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::open_publisher;
-use crate::cli::{MessageFormat, SimulateArgs, Speed};
+use crate::cli::{SimulateArgs, Speed};
 use crate::client::Client;
 use crate::commands::target::{Tally, Target};
 use crate::commands::up::params;
 use crate::config::Config;
+use crate::exit::{Exit, Fault};
 use crate::output::say;
 use crate::runtime::clock;
 use crate::shutdown;
-use crate::table::{Depth, ReadingWriter, TableFormat};
+use crate::table::{Depth, Place, ReadingWriter, TableFormat};
 
 /// Readings written or sent at a time.
 const BATCH: usize = 1_000;
@@ -30,6 +31,13 @@ pub(crate) async fn run(config: Config, args: SimulateArgs) -> anyhow::Result<()
     shutdown::on_signals(stop.clone())?;
     let now = clock::now();
     let (start, end) = match args.history {
+        Some(history) if history.is_zero() => {
+            let fault = Fault::new(
+                "--history 0s makes no readings",
+                "say how long the past is to be, such as 2d",
+            );
+            return Err(fault.exit(Exit::Usage).into());
+        }
         Some(history) => (now.before(history), Some(now)),
         None => {
             let start = args.start.unwrap_or(now);
@@ -115,10 +123,14 @@ impl Sink {
             let target = Target::Remote(Client::new(url)?);
             return Ok(Self::Target(target, signals.clone(), Tally::default()));
         }
-        Ok(match args.output_format {
-            MessageFormat::Ndjson => Self::Messages(args.output.writer()?, signals.clone()),
-            MessageFormat::Csv => {
-                let writer = ReadingWriter::create(&args.output, TableFormat::Csv, Depth::Reading, signals)?;
+        let told = match &args.output {
+            Place::Standard => None,
+            Place::File(path) => TableFormat::of(path),
+        };
+        Ok(match args.output_format.or(told).unwrap_or(TableFormat::Ndjson) {
+            TableFormat::Ndjson => Self::Messages(args.output.writer()?, signals.clone()),
+            table => {
+                let writer = ReadingWriter::create(&args.output, table, Depth::Reading, signals)?;
                 Self::Table(Box::new(writer))
             }
         })

@@ -277,7 +277,15 @@ fn missing(signal: &Signal) -> Rejection {
 async fn no_model(shared: &Shared) -> ApiResult<ApiError> {
     let stored: u64 = census(shared).await?.0.iter().map(|it| it.device.readings).sum();
     let need = shared.app.config.train.min_readings;
-    let detail = format!("learning: {stored} readings stored, {need} needed");
-    let error = ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "no_model", detail);
-    Ok(error.hint("`hark train` trains a model once there are enough readings"))
+    let (detail, hint) = if stored < need {
+        let detail = format!("learning: {stored} readings stored, {need} needed");
+        (detail, "the first model is trained when there are enough readings")
+    } else {
+        let detail = format!("no model is in force, though {stored} readings are stored");
+        (
+            detail,
+            "`hark train` makes one; `hark models list` shows which there are",
+        )
+    };
+    Ok(ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "no_model", detail).hint(hint))
 }

@@ -25,6 +25,8 @@ const COMMIT_PATIENCE: Duration = Duration::from_secs(30);
 
 const DEFAULT_LIMIT: usize = 100;
 const MAX_LIMIT: usize = 5_000;
+/// The widest bucket that can be asked for, in seconds.
+const MAX_WIDTH: u64 = 100_000 * 86_400;
 
 /// The most items that an answer about a wholly bad list names.
 const MAX_TOLD: usize = 1_000;
@@ -162,8 +164,8 @@ fn receipt(outcomes: &[Outcome]) -> Response {
         ("to" = Option<String>, Query, description = "Before this instant"),
         ("anomalies" = Option<bool>, Query, description = "Only those with an anomalous verdict; not with buckets"),
         ("order" = Option<String>, Query, description = "`newest` (first, the default) or `oldest`; not with buckets"),
-        ("limit" = Option<usize>, Query, description = "1 to 5000, 100 without; not with buckets"),
-        ("cursor" = Option<String>, Query, description = "`next` of the page before; not with buckets"),
+        ("limit" = Option<usize>, Query, description = "1 to 5000; 100 without, and of buckets all"),
+        ("cursor" = Option<String>, Query, description = "`next` of the page before"),
         ("resolution" = Option<String>, Query, description = "`raw`, `auto` or a width; the last 24 hours without `from`")),
     responses(
         (status = 200, body = ReadingsAnswer, description = "A page of readings, or buckets"),
@@ -188,22 +190,28 @@ pub(super) async fn get_readings(State(app): State<Arc<App>>, mut params: Params
             page(&app, device_id, range, params).await
         }
         Some(resolution) => {
+            let limit = params.number("limit", 1, MAX_LIMIT)?;
+            let cursor = params.text("cursor")?.map(|it| bucket_cursor(&it)).transpose()?;
             params.finish()?;
             let end = to.unwrap_or_else(clock::now);
             let range = TimeRange {
                 start: from.unwrap_or_else(|| end.before(DEFAULT_SPAN)),
                 end,
             };
-            let width = width(resolution, range)?;
-            buckets(
-                &app,
-                BucketQuery {
-                    device_id,
-                    range,
-                    width,
-                },
-            )
-            .await
+            let width = match cursor {
+                Some((width, _)) => width,
+                None => width(resolution, range)?,
+            };
+            let range = TimeRange {
+                start: cursor.map_or(range.start, |(_, start)| start),
+                end,
+            };
+            let query = BucketQuery {
+                device_id,
+                range,
+                width,
+            };
+            buckets(&app, query, limit).await
         }
     }
 }
@@ -238,9 +246,24 @@ async fn page(app: &App, device_id: Option<DeviceId>, range: TimeRange, mut para
     Ok(Json(ReadingsAnswer::Page(ReadingsPage { readings, next })).into_response())
 }
 
-async fn buckets(app: &App, query: BucketQuery) -> ApiResult<Response> {
+/// Where a page of buckets goes on: how wide they are, since `auto` would choose anew, and where the next one begins.
+fn bucket_cursor(text: &str) -> ApiResult<(Duration, Timestamp)> {
+    let parse = || {
+        let (seconds, start) = text.split_once('-')?;
+        let width = seconds.parse().ok().filter(|it| (1..=MAX_WIDTH).contains(it))?;
+        let start = Timestamp::from_micros(start.parse().ok()?);
+        Some((Duration::from_secs(width), start))
+    };
+    parse().ok_or_else(|| ApiError::bad_query("cursor", "cursor is not one that a page of buckets gave".to_owned()))
+}
+
+async fn buckets(app: &App, query: BucketQuery, limit: Option<usize>) -> ApiResult<Response> {
     let width_seconds = query.width.as_secs();
-    let buckets = app.warehouse.buckets(query).await?;
+    let mut buckets = app.warehouse.buckets(query).await?;
+    let next = limit
+        .and_then(|it| buckets.get(it))
+        .map(|it| format!("{width_seconds}-{}", it.start.as_micros()));
+    buckets.truncate(limit.unwrap_or(usize::MAX));
     let buckets = buckets
         .iter()
         .map(|it| BucketDto::new(it, &app.config.signals))
@@ -249,7 +272,7 @@ async fn buckets(app: &App, query: BucketQuery) -> ApiResult<Response> {
         resolution: written(width_seconds),
         width_seconds,
         buckets,
-        next: None,
+        next: next.as_deref(),
     };
     Ok(Json(ReadingsAnswer::Buckets(buckets)).into_response())
 }

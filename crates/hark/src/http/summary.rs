@@ -105,6 +105,7 @@ impl Found {
     fn summary<'a>(&'a self, app: &'a App, census: &Census) -> Summary<'a> {
         let Totals {
             total,
+            judged,
             anomalies,
             anomaly_rate,
         } = totals(&self.activity);
@@ -126,6 +127,7 @@ impl Found {
             devices: device_counts(census),
             readings: ReadingCounts {
                 total,
+                judged,
                 anomalies,
                 anomaly_rate,
                 per_second: PerSecond { last_minute },
@@ -239,11 +241,13 @@ fn newest(census: &Census, at: fn(&Counted) -> Option<Timestamp>) -> Option<Time
 
 fn totals(activity: &[DeviceActivity]) -> Totals {
     let total: u64 = activity.iter().map(|it| it.readings).sum();
+    let judged: u64 = activity.iter().map(|it| it.judged).sum();
     let anomalies: u64 = activity.iter().map(|it| it.anomalies).sum();
     Totals {
         total,
+        judged,
         anomalies,
-        anomaly_rate: (total > 0).then(|| anomalies as f64 / total as f64),
+        anomaly_rate: (judged > 0).then(|| anomalies as f64 / judged as f64),
     }
 }
 

@@ -4,7 +4,9 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use domain::{Rejection, RejectionCode, Timestamp};
+use serde_json::{Value, json};
 
+use super::Column;
 use super::parquet_file::Block;
 
 /// One value of a row.
@@ -39,6 +41,8 @@ pub(super) enum Fields {
     Cells(Vec<Cell<'static>>),
     /// Of Parquet: a place in a block of columns.
     Block(Arc<Block>, usize),
+    /// What the file holds where a row should be, and what is wrong with it.
+    Broken(Vec<u8>, String),
 }
 
 impl Row {
@@ -51,7 +55,35 @@ impl Row {
             },
             Fields::Cells(cells) => cells.get(column).cloned().unwrap_or(Cell::Empty),
             Fields::Block(block, row) => block.cell(column, *row),
+            Fields::Broken(..) => Cell::Empty,
         }
+    }
+
+    /// What is wrong with a row that does not fit its table.
+    pub(crate) fn problem(&self) -> Option<&str> {
+        match &self.fields {
+            Fields::Broken(_, problem) => Some(problem),
+            _ => None,
+        }
+    }
+
+    /// The row as bytes to keep: what the file holds where the row is broken, else a JSON object of its columns.
+    pub(crate) fn original(&self, columns: &[Column]) -> Vec<u8> {
+        if let Fields::Broken(bytes, _) = &self.fields {
+            return bytes.clone();
+        }
+        let json = |cell: Cell<'_>| match cell {
+            Cell::Number(number) if number.is_finite() => Some(json!(number)),
+            Cell::Truth(it) => Some(json!(it)),
+            Cell::Empty => None,
+            _ => Some(Value::Null),
+        };
+        let named = columns.iter().enumerate().filter_map(|(at, column)| {
+            let value = json(self.cell(at))?;
+            let text = || Value::from(self.text(at).unwrap_or_default());
+            Some((column.name.clone(), if value.is_null() { text() } else { value }))
+        });
+        Value::Object(named.collect()).to_string().into_bytes()
     }
 
     /// The value as text; none where it is missing.

@@ -9,11 +9,13 @@ use super::{Column, LOOK_AHEAD, Table};
 
 /// Reads the header and looks at the first rows to see which columns hold numbers.
 pub(super) fn open(reader: Box<dyn BufRead + Send>) -> anyhow::Result<Table> {
-    let mut csv = csv::ReaderBuilder::new().from_reader(reader);
+    let mut csv = csv::ReaderBuilder::new().flexible(true).from_reader(reader);
     let names: Vec<String> = csv.headers()?.iter().map(|it| it.trim().to_owned()).collect();
     anyhow::ensure!(names.iter().any(|it| !it.is_empty()), "the table has no header");
-    let mut rows = csv.into_records().zip(1..).map(|(record, number)| {
-        let fields = Fields::Text(record.with_context(|| format!("row {number} is broken"))?);
+    let width = names.len();
+    let mut rows = csv.into_byte_records().zip(1..).map(move |(record, number)| {
+        let record = record.with_context(|| format!("row {number} is broken"))?;
+        let fields = fields(record, width);
         Ok(Row { number, fields })
     });
     let first: Vec<anyhow::Result<Row>> = rows.by_ref().take(LOOK_AHEAD).collect();
@@ -29,6 +31,21 @@ pub(super) fn open(reader: Box<dyn BufRead + Send>) -> anyhow::Result<Table> {
         columns,
         rows: Box::new(first.into_iter().chain(rows)),
     })
+}
+
+/// The fields of a record, if there are as many as there are columns and all are text.
+fn fields(record: csv::ByteRecord, width: usize) -> Fields {
+    let found = record.len();
+    let problem = match csv::StringRecord::from_byte_record(record) {
+        Ok(record) if found == width => return Fields::Text(record),
+        Ok(record) => (
+            record.into_byte_record(),
+            format!("it has {found} fields, the header has {width}"),
+        ),
+        Err(error) => (error.into_byte_record(), "it is not UTF-8".to_owned()),
+    };
+    let (record, problem) = problem;
+    Fields::Broken(record.iter().collect::<Vec<_>>().join(&b','), problem)
 }
 
 /// Whether there is a number in the column, and nothing else.

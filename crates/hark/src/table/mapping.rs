@@ -31,6 +31,8 @@ pub(crate) struct RowRejection {
     pub(crate) row: u64,
     /// What is wrong with it.
     pub(crate) rejection: Rejection,
+    /// What the file says.
+    pub(crate) original: Vec<u8>,
 }
 
 impl Mapping {
@@ -95,6 +97,9 @@ impl Mapping {
 
     /// The reading that a row holds.
     pub(crate) fn reading(&self, row: &Row) -> Result<Reading, Rejection> {
+        if let Some(problem) = row.problem() {
+            return Err(Rejection::whole(RejectionCode::MalformedRow, problem));
+        }
         let missing = |field: &str| Rejection::field(RejectionCode::MissingField, field, format!("{field} is empty"));
         let device = row.text(self.device).ok_or_else(|| missing("device_id"))?;
         let timestamp = row.time(self.time, "timestamp")?.ok_or_else(|| missing("timestamp"))?;
@@ -134,17 +139,19 @@ impl Mapping {
     }
 }
 
-/// The readings of a table. A row that cannot be taken is a refusal, and those after it follow; a broken file is an
-/// error and the end.
+/// The readings of a table. A row that cannot be taken is a refusal, and those after it follow; a file that
+/// cannot be read on is an error and the end.
 pub(crate) fn readings(
     table: Table,
     mapping: Mapping,
 ) -> impl Iterator<Item = anyhow::Result<Result<Reading, RowRejection>>> + Send {
-    table.into_rows().map(move |row| {
+    let Table { columns, rows } = table;
+    rows.map(move |row| {
         let row = row?;
         Ok(mapping.reading(&row).map_err(|rejection| RowRejection {
             row: row.number,
             rejection,
+            original: row.original(&columns),
         }))
     })
 }

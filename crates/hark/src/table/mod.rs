@@ -74,9 +74,15 @@ impl Table {
         &self.columns
     }
 
-    /// The rows, in order. A row that is broken is an error; those after it are not read.
+    /// The rows, in order. A row that does not fit the table is an error.
     pub(crate) fn into_rows(self) -> Rows {
-        self.rows
+        Box::new(self.rows.map(|row| {
+            let row = row?;
+            match row.problem() {
+                Some(problem) => Err(anyhow::anyhow!("row {} is broken: {problem}", row.number)),
+                None => Ok(row),
+            }
+        }))
     }
 }
 

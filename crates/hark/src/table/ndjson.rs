@@ -21,7 +21,9 @@ pub(super) fn open(reader: Box<dyn BufRead + Send>) -> anyhow::Result<Table> {
     let mut first = Vec::new();
     for object in objects.by_ref().take(LOOK_AHEAD) {
         let object = object?;
-        names.learn("", &object.fields);
+        if let Ok(fields) = &object.fields {
+            names.learn("", fields);
+        }
         first.push(object);
     }
     anyhow::ensure!(!first.is_empty(), "there is no row");
@@ -40,7 +42,8 @@ pub(super) fn open(reader: Box<dyn BufRead + Send>) -> anyhow::Result<Table> {
 
 struct Object {
     number: u64,
-    fields: Map<String, Value>,
+    /// What the line holds, or the line that holds no object.
+    fields: Result<Map<String, Value>, Fields>,
 }
 
 struct Objects {
@@ -62,8 +65,9 @@ impl Iterator for Objects {
             if line.trim_ascii().is_empty() {
                 continue;
             }
-            let fields = serde_json::from_slice(&line).with_context(|| format!("line {number} is not a JSON object"));
-            return Some(fields.map(|fields| Object { number, fields }));
+            let fields = serde_json::from_slice(&line)
+                .map_err(|error| Fields::Broken(line, format!("it is not a JSON object: {error}")));
+            return Some(Ok(Object { number, fields }));
         }
     }
 }
@@ -102,11 +106,17 @@ impl Names {
     }
 
     fn row(&self, object: &Object) -> Row {
-        let mut cells = vec![Cell::Empty; self.in_order.len()];
-        self.fill("", &object.fields, &mut cells);
+        let fields = object.fields.as_ref().map_err(Fields::clone).map_or_else(
+            |broken| broken,
+            |fields| {
+                let mut cells = vec![Cell::Empty; self.in_order.len()];
+                self.fill("", fields, &mut cells);
+                Fields::Cells(cells)
+            },
+        );
         Row {
             number: object.number,
-            fields: Fields::Cells(cells),
+            fields,
         }
     }
 

@@ -106,16 +106,24 @@ fn a_device_named_like_a_formula_is_harmless_in_csv_and_survives_it() {
 }
 
 #[test]
-fn refused_rows_are_told_by_number_and_the_rest_is_stored() {
+fn refused_rows_are_told_by_number_and_kept_and_the_rest_is_stored() {
     let folder = Folder::new();
     folder.write(
         "pumps.csv",
-        "pump,at,t1\na,2025-08-06 10:00:00,20\na,2025-08-06 10:00:10,warm\na,soon,21\na,2025-08-06 10:00:30,22\n",
+        "pump,at,t1\na,2025-08-06 10:00:00,20\na,2025-08-06 10:00:10,warm\na,soon,21\na,2025-08-06 10:00:30\na,2025-08-06 10:00:40,22\n",
     );
     let mut args = vec!["import", "pumps.csv", "--device-column", "pump", "--time-column", "at"];
     args.extend(["--map", "temperature=t1"]);
     insta::assert_snapshot!(folder.run(&args));
     assert_eq!(exported(&folder).len(), 2);
+    let kept = letters(&folder);
+    let of = |key: &str| kept.iter().map(|it| it[key].as_str().unwrap()).collect::<Vec<_>>();
+    assert_eq!(of("code"), ["malformed_row", "bad_timestamp", "wrong_type"]);
+    assert_eq!(of("payload")[0], "a,2025-08-06 10:00:30");
+    assert_eq!(
+        of("payload")[2],
+        r#"{"at":"2025-08-06 10:00:10","pump":"a","t1":"warm"}"#
+    );
 }
 
 fn letters(folder: &Folder) -> Vec<Value> {

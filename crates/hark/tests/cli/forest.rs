@@ -83,6 +83,51 @@ fn the_same_seed_gives_the_same_file_and_another_does_not() {
 }
 
 #[test]
+fn columns_are_found_by_name_in_any_order_and_others_are_told() {
+    let folder = Folder::new();
+    fitted(&folder);
+    let mut shuffled = "label,b,note,a\n".to_owned();
+    for line in table().lines().skip(1) {
+        let cells: Vec<&str> = line.split(',').collect();
+        writeln!(shuffled, "{},{},{},{}", cells[3], cells[2], cells[1], cells[0]).unwrap();
+    }
+    folder.write("shuffled.csv", &shuffled);
+    for command in ["score", "explain"] {
+        let of = |input: &str| folder.run(&["forest", command, "t.forest", "--input", input]);
+        let (straight, shuffled) = (of("t.csv"), of("shuffled.csv"));
+        assert_eq!(straight.stdout, shuffled.stdout);
+        assert!(
+            shuffled.stderr.contains("does not know them: label, note"),
+            "{shuffled}"
+        );
+    }
+    // Names travel with the forest through ONNX.
+    folder.ok(&["forest", "export", "t.forest", "--onnx", "t.onnx"]);
+    folder.ok(&["forest", "import", "t.onnx", "--output", "back.forest"]);
+    folder.ok(&["forest", "score", "back.forest", "--input", "shuffled.csv"]);
+}
+
+#[test]
+fn a_forest_without_names_takes_the_columns_as_they_stand() {
+    let folder = Folder::new();
+    // The forest that version 1 of the file was released with: three columns without names.
+    let golden = concat!(env!("CARGO_MANIFEST_DIR"), "/../forest/tests/golden/v1.forest");
+    folder.write("three.csv", "x,y,z\n0.1,0.2,0.3\n");
+    let csv = folder.ok(&["forest", "score", golden, "--input", "three.csv"]);
+    assert_eq!(column(&csv, "score").len(), 1);
+    folder.write("four.csv", "x,y,z,w\n0.1,0.2,0.3,0.4\n");
+    check(
+        &folder,
+        &["forest", "score", golden, "--input", "four.csv"],
+        1,
+        &[
+            "the forest expects 3 columns of numbers, `four.csv` has 4: x, y, z, w",
+            "--ignore",
+        ],
+    );
+}
+
+#[test]
 fn an_explanation_adds_up_and_names_the_column() {
     let folder = Folder::new();
     fitted(&folder);
@@ -199,14 +244,34 @@ fn tables_that_cannot_be_used_are_told() {
     let folder = Folder::new();
     fitted(&folder);
     let score = ["forest", "score", "t.forest", "--input"];
+    folder.write("half.csv", "b,note\n1,x\n");
     check(
         &folder,
-        &[&score[..], &["t.csv"]].concat(),
+        &[&score[..], &["half.csv"]].concat(),
         1,
         &[
-            "the forest expects 2 columns of numbers, `t.csv` has 3: a, b, label",
-            "--ignore",
+            "`half.csv` lacks columns that the forest was fitted on: a",
+            "hint: it has b, note",
         ],
+    );
+    folder.write("twice.csv", "a,b,a\n1,2,3\n");
+    check(
+        &folder,
+        &[&score[..], &["twice.csv"]].concat(),
+        1,
+        &["`twice.csv` has two columns named `a`"],
+    );
+    check(
+        &folder,
+        &["forest", "fit", "--input", "twice.csv", "--output", "w.forest"],
+        1,
+        &["`twice.csv` has two columns named `a`"],
+    );
+    check(
+        &folder,
+        &[&score[..], &["t.csv", "--ignore", "a"]].concat(),
+        2,
+        &["the forest needs the column `a`, it cannot be ignored"],
     );
     folder.write("empty.csv", "a,b\n");
     check(

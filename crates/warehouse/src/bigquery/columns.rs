@@ -114,6 +114,29 @@ const LETTER: [(&str, Kind, bool); 7] = [
     column("payload", Kind::Bytes, true),
 ];
 
+const EVENT: [(&str, Kind, bool); 20] = [
+    column("seq", Kind::Whole, true),
+    column("incident_id", Kind::Text, true),
+    column("began", Kind::Instant, true),
+    column("at", Kind::Instant, true),
+    column("action", Kind::Text, true),
+    column("who", Kind::Text, false),
+    column("detail", Kind::Text, false),
+    column("note", Kind::Text, false),
+    column("device_id", Kind::Text, true),
+    column("opened_at", Kind::Instant, false),
+    column("last", Kind::Instant, false),
+    column("peak_score", Kind::Number, false),
+    column("peak_at", Kind::Instant, false),
+    column("readings", Kind::Whole, false),
+    column("severity", Kind::Text, false),
+    column("kind", Kind::Text, false),
+    column("signals", Kind::Text, false),
+    column("reason", Kind::Text, false),
+    column("model_version", Kind::Text, false),
+    column("closed_at", Kind::Instant, false),
+];
+
 /// How many columns of a device stand before those of its last reading.
 pub(super) const DEVICE_BASE: usize = 13;
 
@@ -179,4 +202,9 @@ pub(super) fn devices(signals: &Signals) -> Vec<Column> {
 /// `dead_letters`.
 pub(super) fn letters() -> Vec<Column> {
     listed(&LETTER)
+}
+
+/// `incident_events`: all that the detection tells of incidents and that people do with them.
+pub(super) fn events() -> Vec<Column> {
+    listed(&EVENT)
 }

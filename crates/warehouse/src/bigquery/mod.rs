@@ -11,6 +11,8 @@ mod batch;
 mod columns;
 mod connect;
 mod devices;
+mod history;
+mod incidents;
 mod letters;
 mod pages;
 mod probe;
@@ -23,7 +25,7 @@ mod tables;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use domain::{DeviceId, Judged, Signals, TimeRange, Timestamp};
+use domain::{Action, DeviceId, IncidentId, Judged, Signals, TimeRange, Timestamp};
 use google_cloud_bigquery::client::{BigQuery, Read};
 use tokio::sync::Mutex;
 
@@ -36,8 +38,9 @@ pub use tables::{Made, Step, setup};
 
 use crate::judged::check;
 use crate::{
-    Bucket, BucketQuery, Commit, DeadLetterQuery, Device, DeviceActivity, Page, ReadingQuery, Scan, ScoreBin, Stored,
-    StoredDeadLetter, Warehouse, WarehouseError, WarehouseErrorKind,
+    Acted, AuditEntry, Bucket, BucketQuery, Commit, DeadLetterQuery, Device, DeviceActivity, IncidentCount,
+    IncidentQuery, Page, ReadingQuery, Scan, ScoreBin, Stored, StoredDeadLetter, StoredIncident, Warehouse,
+    WarehouseError, WarehouseErrorKind,
 };
 
 /// How surely a row is written once.
@@ -206,6 +209,9 @@ impl Warehouse for BigQueryWarehouse {
         for judged in &commit.readings {
             check(judged, &self.core.signals)?;
         }
+        for update in &commit.incidents {
+            incidents::check(update)?;
+        }
         self.written_to()?.lock().await.store(commit).await
     }
 
@@ -251,6 +257,26 @@ impl Warehouse for BigQueryWarehouse {
 
     async fn purge_dead_letters(&self, ids: Vec<u64>) -> Result<u64, WarehouseError> {
         letters::purge(&self.core, &ids).await
+    }
+
+    async fn incidents(&self, query: IncidentQuery) -> Result<Page<StoredIncident>, WarehouseError> {
+        incidents::page(&self.core, &query).await
+    }
+
+    async fn incident(&self, id: &IncidentId, now: Timestamp) -> Result<Option<StoredIncident>, WarehouseError> {
+        Ok(incidents::history(&self.core, id).await?.map(|it| it.stored(now)))
+    }
+
+    async fn audit(&self, id: &IncidentId) -> Result<Vec<AuditEntry>, WarehouseError> {
+        incidents::audit(&self.core, id).await
+    }
+
+    async fn incident_counts(&self, now: Timestamp) -> Result<Vec<IncidentCount>, WarehouseError> {
+        incidents::counts(&self.core, now).await
+    }
+
+    async fn act(&self, id: &IncidentId, action: Action) -> Result<Acted, WarehouseError> {
+        self.written_to()?.lock().await.act(id, &action).await
     }
 
     async fn drop_before(&self, at: Timestamp) -> Result<u64, WarehouseError> {

@@ -3,14 +3,14 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use domain::{DeadLetter, DeviceId, Judged, Timestamp};
+use domain::{Action, DeadLetter, DeviceId, IncidentId, Judged, Timestamp};
 
 use super::appender::Appender;
 use super::ask::Question;
 use super::columns::{self, Cell, Kind};
 use super::devices::{self, Known};
-use super::{Core, connect, rows, tables};
-use crate::{Commit, DeviceUpdate, Stored, WarehouseError};
+use super::{Core, connect, incidents, rows, tables};
+use crate::{Acted, Commit, DeviceUpdate, IncidentUpdate, Stored, WarehouseError};
 
 /// Readings older than this before the last commit were asked for when they came, so a start need not look for them.
 const LOOK_BACK_MICROS: i64 = 2 * 86_400_000_000;
@@ -24,6 +24,7 @@ pub(super) struct Store {
     readings: Appender,
     devices: Appender,
     letters: Appender,
+    events: Appender,
     /// The time of the newest reading of each device that is known to be stored, whoever stored it.
     newest: HashMap<DeviceId, Timestamp>,
     /// What this process has told of each device.
@@ -49,6 +50,7 @@ impl Store {
             readings: appender(tables::READINGS, columns::readings(&core.signals)),
             devices: appender(tables::DEVICES, columns::devices(&core.signals)),
             letters: appender(tables::LETTERS, columns::letters()),
+            events: appender(tables::EVENTS, columns::events()),
             newest: HashMap::new(),
             known: HashMap::new(),
             seq: 0,
@@ -113,6 +115,7 @@ impl Store {
         }
         self.tell_devices(&new, &commit.devices).await?;
         self.write_letters(commit.dead_letters).await?;
+        self.tell_incidents(&commit.incidents).await?;
         self.unfinished = Unfinished::default();
         Ok(stored)
     }
@@ -195,6 +198,31 @@ impl Store {
             known.insert(device_id.clone(), before);
         }
         known.get_mut(device_id).expect("it was put there just now")
+    }
+
+    /// Telling something again changes nothing, so nothing is kept in mind of it.
+    async fn tell_incidents(&mut self, updates: &[IncidentUpdate]) -> Result<(), WarehouseError> {
+        let mut rows = Vec::with_capacity(updates.len());
+        for update in updates {
+            self.seq += 1;
+            rows.push(incidents::told(self.seq, update));
+        }
+        self.events.append(&rows).await
+    }
+
+    /// Does what a person wants with an incident, if the rules allow it.
+    pub(super) async fn act(&mut self, id: &IncidentId, action: &Action) -> Result<Acted, WarehouseError> {
+        let Some(mut history) = incidents::history(&self.core, id).await? else {
+            return Ok(Acted::Unknown);
+        };
+        if let Err(refusal) = history.act(action) {
+            return Ok(Acted::Refused(refusal));
+        }
+        let stored = history.stored(action.at);
+        self.seq += 1;
+        let row = incidents::acted(self.seq, &stored.incident, action);
+        self.events.append(&[row]).await?;
+        Ok(Acted::Done(Box::new(stored)))
     }
 
     /// Numbers grow with the time of receipt and are never given twice by one process.

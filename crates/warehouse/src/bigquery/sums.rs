@@ -58,6 +58,7 @@ pub(super) async fn activity(core: &Core, range: TimeRange) -> Result<Vec<Device
         activity.push(DeviceActivity {
             device_id,
             readings: sum.readings,
+            judged: sum.judged,
             anomalies: sum.anomalies,
             signals: sum.signals,
         });
@@ -109,7 +110,7 @@ fn few<T>(parts: Vec<T>, what: &str) -> Result<Vec<T>, WarehouseError> {
 
 /// What is summed up: readings, anomalies, and the extent of each signal.
 fn summed(core: &Core) -> String {
-    let mut parts = vec!["COUNT(*)".to_owned(), "COUNTIF(flag)".to_owned()];
+    let mut parts = vec!["COUNT(*)".to_owned(), "COUNT(flag)".to_owned(), "COUNTIF(flag)".to_owned()];
     for signal in core.signals.iter() {
         let column = match core.present.contains(&signal.name) {
             true => format!("`{}`", signal.name),
@@ -121,7 +122,7 @@ fn summed(core: &Core) -> String {
 }
 
 fn kinds(core: &Core, first: Kind) -> Vec<Kind> {
-    let mut kinds = vec![first, Kind::Whole, Kind::Whole];
+    let mut kinds = vec![first, Kind::Whole, Kind::Whole, Kind::Whole];
     for _ in core.signals.iter() {
         kinds.extend([Kind::Whole, Kind::Number, Kind::Number, Kind::Number]);
     }
@@ -130,6 +131,7 @@ fn kinds(core: &Core, first: Kind) -> Vec<Kind> {
 
 struct Sum {
     readings: u64,
+    judged: u64,
     anomalies: u64,
     signals: Vec<Option<SignalStats>>,
 }
@@ -137,7 +139,7 @@ struct Sum {
 impl Sum {
     fn read(cells: &mut Cells, n_signals: usize) -> Self {
         let mut count = || cells.whole().unwrap_or_default().unsigned_abs();
-        let (readings, anomalies) = (count(), count());
+        let (readings, judged, anomalies) = (count(), count(), count());
         let stats = |_| {
             let count = cells.whole().unwrap_or_default().unsigned_abs();
             let (min, max, mean) = (cells.number(), cells.number(), cells.number());
@@ -150,6 +152,7 @@ impl Sum {
         };
         Self {
             readings,
+            judged,
             anomalies,
             signals: (0..n_signals).map(stats).collect(),
         }

@@ -17,6 +17,7 @@ use crate::WarehouseError;
 pub(super) const READINGS: &str = "sensor_readings";
 pub(super) const DEVICES: &str = "device_updates";
 pub(super) const LETTERS: &str = "dead_letters";
+pub(super) const EVENTS: &str = "incident_events";
 
 /// What became of one thing that must be there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -54,7 +55,7 @@ pub async fn setup(options: &Options, signals: &Signals, dry_run: bool) -> Resul
     };
     let mut steps = vec![work.dataset().await?];
     if dry_run && steps[0].made == Made::Missing {
-        let all = [READINGS, DEVICES, LETTERS, "readings", "devices"];
+        let all = [READINGS, DEVICES, LETTERS, EVENTS, "readings", "devices", "incidents", "labels"];
         steps.extend(all.map(|it| step(options.name_of(it), Made::Missing)));
         return Ok(steps);
     }
@@ -73,26 +74,31 @@ struct Layout {
     clustered_by: &'static str,
 }
 
-fn layouts(signals: &Signals) -> [(&'static str, Vec<Column>, Layout); 3] {
+fn layouts(signals: &Signals) -> [(&'static str, Vec<Column>, Layout); 4] {
     let layout = |by_day_of, clustered_by| Layout { by_day_of, clustered_by };
     [
         (READINGS, columns::readings(signals), layout(Some("timestamp"), "device_id")),
         (DEVICES, columns::devices(signals), layout(None, "device_id")),
         (LETTERS, columns::letters(), layout(Some("received_at"), "code")),
+        (EVENTS, columns::events(), layout(Some("began"), "incident_id")),
     ]
 }
 
-/// Each reading once, the first one stored; each device once, as it was last heard.
-fn views(options: &Options) -> [(&'static str, String); 2] {
-    let once = |table: &str, by: &str, order: &str| {
+/// Each reading once, the first one stored; each device as it was last heard; each incident as it was last told; the
+/// last label of each.
+fn views(options: &Options) -> [(&'static str, String); 4] {
+    let once = |table: &str, of: &str, by: &str, order: &str| {
         format!(
-            "SELECT * FROM `{}` WHERE TRUE QUALIFY ROW_NUMBER() OVER (PARTITION BY {by} ORDER BY {order}) = 1",
+            "SELECT * FROM `{}` WHERE {of} QUALIFY ROW_NUMBER() OVER (PARTITION BY {by} ORDER BY {order}) = 1",
             options.name_of(table)
         )
     };
+    let event = |of| once(EVENTS, of, "incident_id", "at DESC, seq DESC");
     [
-        ("readings", once(READINGS, "device_id, timestamp", "received_at")),
-        ("devices", once(DEVICES, "device_id", "last_received_at DESC, seq DESC")),
+        ("readings", once(READINGS, "TRUE", "device_id, timestamp", "received_at")),
+        ("devices", once(DEVICES, "TRUE", "device_id", "last_received_at DESC, seq DESC")),
+        ("incidents", event("action = 'told'")),
+        ("labels", event("action = 'labelled'")),
     ]
 }
 

@@ -3,6 +3,7 @@
 //! Each check takes a function that makes a fresh, empty warehouse for [`Signals::default`], and panics with what
 //! went wrong.
 
+mod incidents;
 mod letters;
 mod reads;
 mod sample;
@@ -15,6 +16,11 @@ use domain::Signals;
 
 use crate::Warehouse;
 
+pub use incidents::{
+    actions_move_an_incident_and_are_all_written_down, an_event_that_outlasts_its_resolution_is_open_again,
+    an_incident_goes_with_its_readings, an_incident_is_kept_once_and_moves_on, incident, incidents_can_be_filtered,
+    incidents_come_newest_first_in_pages, the_last_action_can_be_taken_back,
+};
 pub use letters::{dead_letters_come_newest_first_in_pages, purged_dead_letters_are_gone};
 pub use reads::{
     a_scan_tells_every_reading_once_and_in_order, a_scan_under_way_bears_newer_readings, a_strange_cursor_is_refused,
@@ -55,4 +61,11 @@ pub async fn all(make: &impl AsyncFn() -> Arc<dyn Warehouse>) {
     }
     dead_letters_come_newest_first_in_pages(make).await;
     purged_dead_letters_are_gone(make).await;
+    an_incident_is_kept_once_and_moves_on(make).await;
+    an_incident_goes_with_its_readings(make).await;
+    actions_move_an_incident_and_are_all_written_down(make).await;
+    the_last_action_can_be_taken_back(make).await;
+    an_event_that_outlasts_its_resolution_is_open_again(make).await;
+    incidents_can_be_filtered(make).await;
+    incidents_come_newest_first_in_pages(make).await;
 }

@@ -65,6 +65,8 @@ async fn check_activity(warehouse: &dyn Warehouse, range: TimeRange, readings: &
     assert_eq!(names, expected.keys().collect::<Vec<_>>());
     for (device, readings) in activity.iter().zip(expected.values()) {
         assert_eq!(device.readings, readings.len() as u64);
+        let judged = readings.iter().filter(|it| it.verdict.is_some()).count();
+        assert_eq!(device.judged, judged as u64);
         assert_eq!(device.anomalies, n_anomalies(readings));
         check_stats(&device.signals, readings);
     }

@@ -7,6 +7,8 @@
 mod devices;
 mod failure;
 mod file;
+mod incident_pages;
+mod incidents;
 mod insert;
 mod letters;
 mod lock;
@@ -15,6 +17,7 @@ mod readers;
 mod rows;
 mod schema;
 mod sums;
+mod triage;
 mod writer;
 
 use std::path::Path;
@@ -23,7 +26,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
 
 use async_trait::async_trait;
-use domain::{DeviceId, Judged, Signals, TimeRange, Timestamp};
+use domain::{Action, DeviceId, IncidentId, Judged, Signals, TimeRange, Timestamp};
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
@@ -35,8 +38,9 @@ use writer::{DropStep, Request, Writer};
 
 use crate::judged;
 use crate::{
-    Bucket, BucketQuery, Commit, DeadLetterQuery, Device, DeviceActivity, Page, ReadingQuery, Scan, ScoreBin, Stored,
-    StoredDeadLetter, Warehouse, WarehouseError, WarehouseErrorKind,
+    Acted, AuditEntry, Bucket, BucketQuery, Commit, DeadLetterQuery, Device, DeviceActivity, IncidentCount,
+    IncidentQuery, IncidentUpdate, Page, ReadingQuery, Scan, ScoreBin, Stored, StoredDeadLetter, StoredIncident,
+    Warehouse, WarehouseError, WarehouseErrorKind,
 };
 
 /// How an embedded warehouse behaves.
@@ -170,6 +174,7 @@ impl Warehouse for EmbeddedWarehouse {
         for judged in &commit.readings {
             judged::check(judged, &self.layout.signals)?;
         }
+        commit.incidents.iter().try_for_each(check_incident)?;
         self.ask(|answer| Request::Store(commit, answer)).await
     }
 
@@ -232,6 +237,37 @@ impl Warehouse for EmbeddedWarehouse {
         self.ask(|answer| Request::Purge(ids, answer)).await
     }
 
+    async fn incidents(&self, query: IncidentQuery) -> Result<Page<StoredIncident>, WarehouseError> {
+        self.readers
+            .read(move |connection, _| incident_pages::page(connection, &query))
+            .await
+    }
+
+    async fn incident(&self, id: &IncidentId, now: Timestamp) -> Result<Option<StoredIncident>, WarehouseError> {
+        let id = id.clone();
+        self.readers
+            .read(move |connection, _| incident_pages::one(connection, &id, now))
+            .await
+    }
+
+    async fn audit(&self, id: &IncidentId) -> Result<Vec<AuditEntry>, WarehouseError> {
+        let id = id.clone();
+        self.readers
+            .read(move |connection, _| incident_pages::audit(connection, &id))
+            .await
+    }
+
+    async fn incident_counts(&self, now: Timestamp) -> Result<Vec<IncidentCount>, WarehouseError> {
+        self.readers
+            .read(move |connection, _| incident_pages::counts(connection, now))
+            .await
+    }
+
+    async fn act(&self, id: &IncidentId, action: Action) -> Result<Acted, WarehouseError> {
+        let id = id.clone();
+        self.ask(|answer| Request::Act(id, action, answer)).await
+    }
+
     async fn drop_before(&self, at: Timestamp) -> Result<u64, WarehouseError> {
         let mut n_readings = 0;
         let mut from = None;
@@ -249,6 +285,16 @@ impl Warehouse for EmbeddedWarehouse {
     async fn check(&self) -> Result<String, WarehouseError> {
         self.readers.read(check).await
     }
+}
+
+/// Refuses an incident that holds what SQLite would turn into NULL.
+fn check_incident(update: &IncidentUpdate) -> Result<(), WarehouseError> {
+    let it = &update.incident;
+    if it.peak_score.is_finite() && it.signals.iter().all(|it| it.share.is_finite()) {
+        return Ok(());
+    }
+    let context = format!("incident {} has a score or share that is no number", it.id);
+    Err(WarehouseError::new(WarehouseErrorKind::Fatal, context))
 }
 
 fn check(connection: &Connection, layout: &Layout) -> Found<String> {

@@ -6,6 +6,7 @@ use domain::Signals;
 use rusqlite::{Connection, OptionalExtension};
 
 use super::failure::{Found, Trouble};
+use super::incidents;
 use crate::WarehouseError;
 
 /// The columns of a reading that do not depend on the signals, in the order in which rows are read and written.
@@ -123,8 +124,9 @@ fn has(columns: &[String], name: &str) -> bool {
     columns.iter().any(|it| it.eq_ignore_ascii_case(name))
 }
 
-/// Adds columns for signals that the file does not know, and keeps the view for people in step.
+/// Makes the tables of incidents where they are missing, adds columns for signals that the file does not know, and keeps the view for people in step.
 pub(super) fn upgrade(connection: &Connection, signals: &Signals) -> Found<()> {
+    connection.execute_batch(&format!("BEGIN IMMEDIATE;\n{}COMMIT;", incidents::TABLES))?;
     let columns = stored_columns(connection)?;
     let mut changes = String::new();
     for signal in signals.iter().filter(|it| !has(&columns, &it.name)) {

@@ -74,6 +74,7 @@ pub(super) fn activity(connection: &Connection, layout: &Layout, range: TimeRang
         .map(|(device_id, sum)| DeviceActivity {
             device_id,
             readings: sum.readings,
+            judged: sum.judged,
             anomalies: sum.anomalies,
             signals: sum.signals.into_iter().map(Extent::stats).collect(),
         })
@@ -141,6 +142,7 @@ fn each_value(
 /// Readings counted, with the extent of each signal.
 struct Sum {
     readings: u64,
+    judged: u64,
     anomalies: u64,
     signals: Vec<Extent>,
 }
@@ -149,6 +151,7 @@ impl Sum {
     fn new(n_signals: usize) -> Self {
         Self {
             readings: 0,
+            judged: 0,
             anomalies: 0,
             signals: vec![Extent::NONE; n_signals],
         }
@@ -156,7 +159,9 @@ impl Sum {
 
     fn add(&mut self, row: &Row<'_>) -> Found<()> {
         self.readings += 1;
-        self.anomalies += u64::from(row.get::<_, Option<bool>>(2)?.unwrap_or(false));
+        let flag: Option<bool> = row.get(2)?;
+        self.judged += u64::from(flag.is_some());
+        self.anomalies += u64::from(flag.unwrap_or(false));
         for (nth, extent) in self.signals.iter_mut().enumerate() {
             if let Some(value) = row.get::<_, Option<f64>>(3 + nth)? {
                 extent.add(value);

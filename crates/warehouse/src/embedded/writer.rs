@@ -5,15 +5,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
 
-use domain::Timestamp;
+use domain::{Action, IncidentId, Timestamp};
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tokio::sync::{mpsc, oneshot};
 
 use super::failure::{Found, Trouble};
 use super::insert::{self, Letters};
 use super::schema::Layout;
-use super::{DataDirLock, Options, file, pages};
-use crate::{Commit, Stored, WarehouseError, WarehouseErrorKind};
+use super::{DataDirLock, Options, file, incidents, pages, triage};
+use crate::{Acted, Commit, Stored, WarehouseError, WarehouseErrorKind};
 
 /// Commits that wait are written together up to so many rows.
 const GROUP_ROWS: usize = 5_000;
@@ -28,6 +28,7 @@ type Answer<T> = oneshot::Sender<Result<T, WarehouseError>>;
 pub(super) enum Request {
     Store(Commit, Answer<Vec<Stored>>),
     Purge(Vec<u64>, Answer<u64>),
+    Act(IncidentId, Action, Answer<Acted>),
     Drop(DropStep, Answer<Dropped>),
 }
 
@@ -105,6 +106,7 @@ impl Writer {
                     self.store(group);
                 }
                 Request::Purge(ids, answer) => reply(answer, self.purge(&ids)),
+                Request::Act(id, action, answer) => reply(answer, self.act(&id, &action)),
                 Request::Drop(step, answer) => reply(answer, self.drop_readings(&step)),
             }
             self.shorten_wal();
@@ -151,6 +153,9 @@ impl Writer {
             let mut stored = Vec::with_capacity(commits.len());
             for commit in commits {
                 stored.push(insert::write(transaction, &statement, commit)?);
+                for update in &commit.incidents {
+                    incidents::write(transaction, update)?;
+                }
                 for letter in &commit.dead_letters {
                     letters.add(transaction, letter)?;
                 }
@@ -169,6 +174,10 @@ impl Writer {
             }
             Ok(n_purged)
         })
+    }
+
+    fn act(&mut self, id: &IncidentId, action: &Action) -> Result<Acted, WarehouseError> {
+        self.transact(|transaction, _| triage::act(transaction, id, action))
     }
 
     fn drop_readings(&mut self, step: &DropStep) -> Result<Dropped, WarehouseError> {

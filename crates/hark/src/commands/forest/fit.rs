@@ -21,7 +21,7 @@ pub(super) fn run(args: &ForestFitArgs) -> anyhow::Result<()> {
     };
     let checked = params.check().map_err(out_of_range)?;
     check_places(&[&args.numbers.input], &args.output)?;
-    let mut numbers = Numbers::open(&args.numbers)?;
+    let mut numbers = Numbers::to_fit(&args.numbers)?;
     let columns = numbers.names().len();
     if args.extension >= columns {
         let message = format!(
@@ -45,6 +45,7 @@ pub(super) fn run(args: &ForestFitArgs) -> anyhow::Result<()> {
     let table = Matrix::new(&values, columns)?;
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let forest = Forest::fit(&checked, table, threads).context("failed to grow the forest")?;
+    let forest = forest.with_names(numbers.names().to_vec())?;
     files::write(&args.output, &forest.to_bytes())?;
     say(format_args!(
         "{} trees of {} rows, grown from {} rows of {}; flagged from a score of {:.4} on",

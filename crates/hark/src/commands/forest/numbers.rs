@@ -1,5 +1,6 @@
-//! The numbers of a table: every column that holds numbers and is not ignored, row after row.
+//! The numbers of a table, row after row: what a forest learns from, and what it scores.
 
+use std::collections::{HashMap, HashSet};
 use std::iter::Peekable;
 
 use anyhow::Context;
@@ -7,10 +8,14 @@ use forest::Forest;
 
 use crate::cli::NumbersArgs;
 use crate::exit::{Exit, Fault};
-use crate::table::{self, Place, Row, Rows};
+use crate::output::{printable, say};
+use crate::table::{self, Column, Place, Row, Rows, Table};
 
 /// Values that are held at a time where a table is read in blocks.
 const BLOCK_VALUES: usize = 1 << 20;
+
+/// So many names are told at a time.
+const SHOWN: usize = 12;
 
 /// A table of numbers, read from the front.
 pub(super) struct Numbers {
@@ -22,18 +27,57 @@ pub(super) struct Numbers {
 }
 
 impl Numbers {
-    /// Opens a table and finds its columns. It has at least one row, and one column.
-    pub(super) fn open(args: &NumbersArgs) -> anyhow::Result<Self> {
-        let table = table::open(&args.input, args.input_format)?;
-        for name in &args.ignore {
-            table::named(table.columns(), name)?;
+    /// Opens a table to learn from: every column of numbers that is not ignored. It has at least one row, and one column.
+    pub(super) fn to_fit(args: &NumbersArgs) -> anyhow::Result<Self> {
+        let table = open(args)?;
+        let numbers = Self::of_all(args, table)?;
+        if let Some(name) = twice(&numbers.names) {
+            return Err(numbers.fault(
+                &format!("has two columns named `{name}`"),
+                "give each its own name, or leave them out with --ignore",
+            ));
         }
+        Ok(numbers)
+    }
+
+    /// Opens a table to score: the columns the forest was fitted on, by name. It has at least one row.
+    pub(super) fn to_score(args: &NumbersArgs, forest: &Forest) -> anyhow::Result<Self> {
+        let table = open(args)?;
+        if forest.names().is_empty() {
+            let numbers = Self::of_all(args, table)?;
+            numbers.check_width(forest)?;
+            return Ok(numbers);
+        }
+        let columns = find_all(&args.input, table.columns(), forest.names())?;
+        if let Some(name) = forest.names().iter().find(|it| args.ignore.contains(it)) {
+            let hint = "take it out of --ignore, or empty its cells: an empty cell is a missing value";
+            let message = format!("the forest needs the column `{name}`, it cannot be ignored");
+            return Err(Fault::new(message, hint).exit(Exit::Usage).into());
+        }
+        let unused = (table.columns().iter().enumerate())
+            .filter(|(at, it)| !columns.contains(at) && !args.ignore.contains(&it.name));
+        let unused: Vec<&str> = unused.map(|(_, it)| it.name.as_str()).collect();
+        if !unused.is_empty() {
+            say(format_args!(
+                "not looked at, as the forest does not know them: {}",
+                list(&unused)
+            ));
+        }
+        Self::of(args, forest.names().to_vec(), columns, table)
+    }
+
+    /// Every column of numbers that is not ignored, in order.
+    fn of_all(args: &NumbersArgs, table: Table) -> anyhow::Result<Self> {
         let chosen = table
             .columns()
             .iter()
             .enumerate()
             .filter(|(_, it)| it.numeric && !args.ignore.contains(&it.name));
         let (columns, names) = chosen.map(|(at, it)| (at, it.name.clone())).unzip();
+        Self::of(args, names, columns, table)
+    }
+
+    fn of(args: &NumbersArgs, names: Vec<String>, columns: Vec<usize>, table: Table) -> anyhow::Result<Self> {
         let mut numbers = Self {
             input: args.input.clone(),
             names,
@@ -55,7 +99,7 @@ impl Numbers {
     }
 
     /// Refuses a table of another width than the forest's.
-    pub(super) fn check_width(&self, forest: &Forest) -> anyhow::Result<()> {
+    fn check_width(&self, forest: &Forest) -> anyhow::Result<()> {
         if self.names.len() == forest.columns() {
             return Ok(());
         }
@@ -105,6 +149,63 @@ impl Numbers {
 
     fn fault(&self, problem: &str, hint: &str) -> anyhow::Error {
         Fault::new(format!("`{}` {problem}", self.input), hint).into()
+    }
+}
+
+/// Opens a table whose ignored columns are there.
+fn open(args: &NumbersArgs) -> anyhow::Result<Table> {
+    let table = table::open(&args.input, args.input_format)?;
+    for name in &args.ignore {
+        table::named(table.columns(), name)?;
+    }
+    Ok(table)
+}
+
+/// The places of the columns of these names; each must be there once.
+fn find_all(input: &Place, columns: &[Column], names: &[String]) -> anyhow::Result<Vec<usize>> {
+    let mut places: HashMap<&str, Vec<usize>> = HashMap::new();
+    for (at, column) in columns.iter().enumerate() {
+        places.entry(&column.name).or_default().push(at);
+    }
+    let mut found = Vec::with_capacity(names.len());
+    let mut lacking = Vec::new();
+    for name in names {
+        match places.get(name.as_str()).map_or(&[][..], Vec::as_slice) {
+            [] => lacking.push(name.as_str()),
+            [at] => found.push(*at),
+            _ => {
+                let message = format!("`{input}` has two columns named `{name}`");
+                return Err(Fault::new(message, "give each its own name").into());
+            }
+        }
+    }
+    if lacking.is_empty() {
+        return Ok(found);
+    }
+    let known: Vec<&str> = columns.iter().map(|it| it.name.as_str()).collect();
+    let message = format!(
+        "`{input}` lacks columns that the forest was fitted on: {}",
+        list(&lacking)
+    );
+    Err(Fault::new(message, format!("it has {}", list(&known))).into())
+}
+
+fn twice(names: &[String]) -> Option<&String> {
+    let mut seen = HashSet::new();
+    names.iter().find(|it| !seen.insert(*it))
+}
+
+/// The names, as many as a person reads.
+fn list(names: &[&str]) -> String {
+    let shown = names
+        .iter()
+        .take(SHOWN)
+        .map(|it| printable(it))
+        .collect::<Vec<_>>()
+        .join(", ");
+    match names.len().saturating_sub(SHOWN) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
     }
 }
 

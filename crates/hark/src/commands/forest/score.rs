@@ -44,8 +44,7 @@ pub(super) fn run(args: &ForestScoreArgs) -> anyhow::Result<()> {
 pub(super) fn open(args: &ForestScoreArgs) -> anyhow::Result<(Forest, Numbers)> {
     check_places(&[&args.forest, &args.numbers.input], &args.output)?;
     let forest = files::read(&args.forest)?;
-    let numbers = Numbers::open(&args.numbers)?;
-    numbers.check_width(&forest)?;
+    let numbers = Numbers::to_score(&args.numbers, &forest)?;
     Ok((forest, numbers))
 }
 

@@ -51,8 +51,10 @@ pub(crate) struct DeviceCounts {
 #[derive(Debug, serde::Serialize, ToSchema)]
 pub(crate) struct ReadingCounts {
     pub(crate) total: u64,
+    /// How many have a verdict.
+    pub(crate) judged: u64,
     pub(crate) anomalies: u64,
-    /// None without readings.
+    /// Anomalies among the judged; none without any.
     pub(crate) anomaly_rate: Option<f64>,
     pub(crate) per_second: PerSecond,
     pub(crate) previous: Totals,
@@ -68,8 +70,10 @@ pub(crate) struct PerSecond {
 #[derive(Debug, serde::Serialize, ToSchema)]
 pub(crate) struct Totals {
     pub(crate) total: u64,
+    /// How many have a verdict.
+    pub(crate) judged: u64,
     pub(crate) anomalies: u64,
-    /// None without readings.
+    /// Anomalies among the judged; none without any.
     pub(crate) anomaly_rate: Option<f64>,
 }
 

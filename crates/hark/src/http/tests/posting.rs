@@ -149,6 +149,12 @@ async fn buckets_keep_the_spike() {
         .fold(0.0, f64::max);
     let total: u64 = buckets.iter().filter_map(|it| it["readings"].as_u64()).sum();
     assert_eq!((highest, total, &answer["width_seconds"]), (99.0, 300, &60.into()));
+    let page = "/api/v1/readings?resolution=1m&limit=2";
+    let first = running.get(page).await.json();
+    let rest = format!("{page}&cursor={}", first["next"].as_str().unwrap());
+    let second = running.get(&rest.replace("limit=2", "limit=5000")).await.json();
+    let both = [&first["buckets"], &second["buckets"]].map(|it| it.as_array().unwrap().clone());
+    assert_eq!((both[0].len(), both.concat()), (2, buckets.clone()));
     let auto = running.get("/api/v1/readings?resolution=auto&device_id=a").await.json();
     assert_eq!(
         (&auto["resolution"], &auto["next"]),

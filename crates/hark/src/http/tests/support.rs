@@ -67,7 +67,7 @@ impl Answer {
 
 impl Running {
     pub(crate) async fn start() -> Self {
-        Self::start_as(Kind::IsolationForest).await
+        Self::start_as(Kind::default()).await
     }
 
     async fn start_as(kind: Kind) -> Self {
@@ -93,7 +93,7 @@ impl Running {
 
     /// Three devices with an hour of readings up to now, and a model that learned from them.
     pub(crate) async fn trained() -> Self {
-        Self::trained_as(Kind::IsolationForest).await
+        Self::trained_as(Kind::default()).await
     }
 
     /// The same with a model of this kind.

@@ -1,0 +1,48 @@
+# Sourced by scripts/check-*: installing by name, free ports, processes that end with the script.
+set -euo pipefail
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+cache=${XDG_CACHE_HOME:-$HOME/.cache}/hark
+mkdir -p "$cache"
+work=$(mktemp -d)
+pids=()
+end_all() {
+  local code=$?
+  [ ${#pids[@]} = 0 ] || kill -TERM "${pids[@]}" 2>/dev/null || true
+  [ ${#pids[@]} = 0 ] || wait "${pids[@]}" 2>/dev/null || true
+  rm -rf "$work"
+  exit "$code"
+}
+trap end_all EXIT
+
+step() { printf '\n== %s\n' "$*"; }
+fail() { printf 'FAILED  %s\n' "$*" >&2; exit 1; }
+as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi; }
+
+apt_missing() { # packages: installs what Debian lacks here, and starts no service
+  local missing=() package
+  for package in "$@"; do dpkg -s "$package" >/dev/null 2>&1 || missing+=("$package"); done
+  [ ${#missing[@]} = 0 ] && return
+  echo "installing from Debian: ${missing[*]}"
+  as_root apt-get update -qq
+  as_root env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+}
+
+venv() { # folder, requirements file, options of pip…
+  local folder=$1 file=$2; shift 2
+  [ -x "$folder/bin/python" ] && cmp -s "$file" "$folder/requirements.txt" && return
+  echo "installing from PyPI: $(grep -vE '^(#|$)' "$file" | tr '\n' ' ')"
+  rm -rf "$folder"
+  python3 -m venv "$folder"
+  "$folder/bin/pip" install --quiet --disable-pip-version-check "$@" --requirement "$file"
+  cp "$file" "$folder/requirements.txt"
+}
+
+free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
+
+wait_until() { # seconds, words, command…: tries the command until it succeeds
+  local end=$((SECONDS + $1)) words=$2; shift 2
+  until "$@" >/dev/null 2>&1; do
+    [ "$SECONDS" -lt "$end" ] || fail "waited in vain: $words"
+    read -rt 0.2 <> <(:) || true
+  done
+}
