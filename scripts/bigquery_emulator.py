@@ -13,7 +13,8 @@ Some things are changed in memory; the installed package is left as it is:
    the append's DuckDB work on the event loop too.
 5. AppendRows into a table with RECORD columns fails (the nested fields are lost), and rows with an
    unknown column or without a REQUIRED one are taken; BigQuery refuses those (INVALID_ARGUMENT).
-6. numpy must be there (it is not among the package's requirements): fail early and say so.
+6. Columns that tables.patch adds are told but cannot be asked for; add them to the DuckDB table too.
+7. numpy must be there (it is not among the package's requirements): fail early and say so.
 """
 import asyncio
 import functools
@@ -62,6 +63,35 @@ if os.environ.get("BQEMU_TIME_TRAVEL") != "1":
         return _capture(self, project_id, dataset_id, table_id, kind=kind)
 
     snap.SnapshotManager.capture = capture
+
+from bqemulator.api.routes import tables as tb  # noqa: E402
+from bqemulator.catalog import memory_repository as repo  # noqa: E402
+
+ENGINE = None
+_init_engine = eng.DuckDBEngine.__init__
+
+
+def init_engine(self, *args, **kwargs):
+    global ENGINE
+    ENGINE = self
+    _init_engine(self, *args, **kwargs)
+
+
+eng.DuckDBEngine.__init__ = init_engine
+_update_table = repo.MemoryCatalogRepository.update_table
+
+
+def update_table(self, table):
+    updated = _update_table(self, table)
+    if updated.table_type == "TABLE":
+        fields = [tb._field_to_rest(field) for field in updated.schema_.fields]
+        target = tb.quoted_table_ref(updated.project_id, updated.dataset_id, updated.table_id)
+        for name, kind in tb.bq_schema_to_duckdb_columns(fields):
+            ENGINE.execute(f'ALTER TABLE {target} ADD COLUMN IF NOT EXISTS "{name}" {kind.split(" NOT NULL")[0]}')
+    return updated
+
+
+repo.MemoryCatalogRepository.update_table = update_table
 
 from bqemulator import server as srv  # noqa: E402
 from bqemulator.api.routes import tabledata as td  # noqa: E402

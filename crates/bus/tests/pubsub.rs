@@ -51,16 +51,23 @@ async fn pubsub_keeps_the_promises_of_the_port() {
     conformance::all(&async || ends(&options()).await).await;
 }
 
+async fn confirmed() -> Ends {
+    let confirmed = Options {
+        exactly_once: true,
+        ..options()
+    };
+    ends(&confirmed).await
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn it_keeps_them_where_acknowledgements_are_confirmed() {
-    conformance::all(&async || {
-        let confirmed = Options {
-            exactly_once: true,
-            ..options()
-        };
-        ends(&confirmed).await
-    })
-    .await;
+async fn where_acknowledgements_are_confirmed_settling_awaits_them() {
+    conformance::settling_tells_the_publisher_each_outcome(&confirmed).await;
+    conformance::messages_of_one_key_keep_their_order(&confirmed).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_acknowledgements_are_confirmed_a_dropped_batch_comes_again() {
+    conformance::a_dropped_batch_is_not_lost(&confirmed).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -34,7 +34,7 @@ async fn fresh(delivery: Delivery) -> Arc<dyn Warehouse> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn bigquery_keeps_the_promises_of_the_port() {
-    conformance::all(&async || fresh(Delivery::ExactlyOnce).await).await;
+    conformance::all(&async || Box::pin(fresh(Delivery::ExactlyOnce)).await).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -53,7 +53,8 @@ async fn what_is_stored_outlives_the_process_that_stored_it() {
             writer: "second".to_owned(),
             ..options
         };
-        Arc::new(BigQueryWarehouse::open(again, Signals::default()).await.unwrap())
+        let second = BigQueryWarehouse::open(again, Signals::default()).await.unwrap();
+        Arc::new(second) as Arc<dyn Warehouse>
     })
     .await;
 }

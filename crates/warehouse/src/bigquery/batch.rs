@@ -83,10 +83,13 @@ fn array(kind: Kind, rows: &[Vec<Cell>], nth: usize) -> ArrayRef {
     }
 }
 
+/// The end of a stream of messages, which may follow the schema though the rows are still to come.
+const END: [u8; 8] = [0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0];
+
 /// Reads a batch that the storage gave, as rows of these columns. A column that it lacks is empty.
 pub(super) fn read(schema: &[u8], rows: &[u8], columns: &[Column]) -> Result<Vec<Vec<Cell>>, WarehouseError> {
     let broken = |cause: ArrowError| damaged("its Arrow form is broken").caused_by(cause);
-    let whole = [schema, rows].concat();
+    let whole = [schema.strip_suffix(&END).unwrap_or(schema), rows].concat();
     let mut read = Vec::new();
     for batch in StreamReader::try_new(Cursor::new(whole), None).map_err(broken)? {
         let batch = batch.map_err(broken)?;

@@ -83,7 +83,7 @@ fn entry(cells: &mut Cells) -> Result<Entry, WarehouseError> {
     let name = cells.text().unwrap_or_default();
     let broken = |what: &str| damaged(format!("incident `{name}` has {what}"));
     let id = IncidentId::parse(&name).ok_or_else(|| broken("no name"))?;
-    let mut instant = |cells: &mut Cells, what: &str| cells.instant().ok_or_else(|| broken(what));
+    let instant = |cells: &mut Cells, what: &str| cells.instant().ok_or_else(|| broken(what));
     let (began, at) = (instant(cells, "no beginning")?, instant(cells, "no time")?);
     let (action, who) = (cells.text().unwrap_or_default(), cells.text());
     let (detail, note) = (cells.text(), cells.text());

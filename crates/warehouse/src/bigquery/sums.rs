@@ -23,7 +23,7 @@ pub(super) async fn buckets(core: &Core, query: &BucketQuery) -> Result<Vec<Buck
     let of_device = if query.device_id.is_some() { " AND device_id = @device" } else { "" };
     let start = "UNIX_MICROS(timestamp) - MOD(MOD(UNIX_MICROS(timestamp), @width) + @width, @width)";
     let sql = format!(
-        "SELECT {start} AS start, {} FROM {} GROUP BY start ORDER BY start LIMIT {}",
+        "SELECT start, {} FROM (SELECT *, {start} AS start FROM {}) GROUP BY start ORDER BY start LIMIT {}",
         summed(core),
         core.once(&format!("{IN_RANGE}{of_device}")),
         MAX_BUCKETS + 1,
@@ -74,8 +74,9 @@ pub(super) async fn scores(core: &Core, range: TimeRange, width: f64) -> Result<
         return Err(bad(format!("{width} is no width of a bin of scores")));
     }
     let sql = format!(
-        "SELECT CAST(FLOOR(score / @width) AS INT64) AS nth, COUNT(*), COUNTIF(flag) FROM {} \
-         WHERE score IS NOT NULL GROUP BY nth ORDER BY nth LIMIT {}",
+        "SELECT nth, COUNT(*), COUNTIF(flag) \
+         FROM (SELECT CAST(FLOOR(score / @width) AS INT64) AS nth, flag FROM {} WHERE score IS NOT NULL) \
+         GROUP BY nth ORDER BY nth LIMIT {}",
         core.once(IN_RANGE),
         MAX_BUCKETS + 1,
     );
