@@ -51,23 +51,16 @@ async fn pubsub_keeps_the_promises_of_the_port() {
     conformance::all(&async || ends(&options()).await).await;
 }
 
-async fn confirmed() -> Ends {
-    let confirmed = Options {
-        exactly_once: true,
-        ..options()
-    };
-    ends(&confirmed).await
-}
-
 #[tokio::test(flavor = "multi_thread")]
-async fn where_acknowledgements_are_confirmed_settling_awaits_them() {
-    conformance::settling_tells_the_publisher_each_outcome(&confirmed).await;
-    conformance::messages_of_one_key_keep_their_order(&confirmed).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn where_acknowledgements_are_confirmed_a_dropped_batch_comes_again() {
-    conformance::a_dropped_batch_is_not_lost(&confirmed).await;
+async fn it_keeps_them_where_acknowledgements_are_confirmed() {
+    conformance::all(&async || {
+        let confirmed = Options {
+            exactly_once: true,
+            ..options()
+        };
+        ends(&confirmed).await
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -91,7 +84,10 @@ async fn a_subscription_that_is_otherwise_than_configured_is_told() {
         ..options
     };
     let steps = setup(&other, false).await.unwrap();
-    assert_eq!(steps[3].note, "message ordering is on, which cannot be changed any more");
+    assert_eq!(
+        steps[3].note,
+        "message ordering is on, which cannot be changed any more"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -106,28 +102,6 @@ async fn attributes_and_keys_travel_with_the_message() {
     let messages = settled(subscriber.pull().await.unwrap().unwrap()).await;
     assert_eq!((messages[0].source, &messages[0].attributes), ("pubsub", &attributes));
     assert_eq!(messages[0].ordering_key.as_deref(), Some("a"));
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn what_a_consumer_held_when_it_closed_goes_to_the_next_and_what_it_settled_does_not() {
-    let options = options();
-    let (publisher, mut first) = ends(&options).await;
-    publisher
-        .publish((0..40).map(|it| conformance::message(&format!("device {it}"), 0)).collect())
-        .await
-        .unwrap();
-    let done = settled(first.pull().await.unwrap().unwrap()).await;
-    first.close().await;
-    let mut second = PubsubSubscriber::open(options).await.unwrap();
-    let mut seen: Vec<String> = done.into_iter().filter_map(|it| it.ordering_key).collect();
-    while seen.len() < 40 {
-        let messages = settled(second.pull().await.unwrap().unwrap()).await;
-        seen.extend(messages.into_iter().filter_map(|it| it.ordering_key));
-    }
-    seen.sort();
-    let mut expected: Vec<String> = (0..40).map(|it| format!("device {it}")).collect();
-    expected.sort();
-    assert_eq!(seen, expected);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -147,7 +121,12 @@ async fn what_is_missing_is_told_with_how_to_make_it() {
     let options = options();
     let failure = PubsubSubscriber::open(options.clone()).await.err().unwrap();
     assert_eq!(failure.kind, BusErrorKind::Fatal);
-    assert!(failure.to_string().ends_with("hint: `hark setup` makes what is missing"), "{failure}");
+    assert!(
+        failure
+            .to_string()
+            .ends_with("hint: `hark setup` makes what is missing"),
+        "{failure}"
+    );
     let publisher = PubsubPublisher::open(options).await.unwrap();
     let failure = publisher.publish(vec![conformance::message("a", 0)]).await.unwrap_err();
     assert_eq!(failure.kind, BusErrorKind::Fatal);

@@ -127,7 +127,10 @@ impl App {
                     () = tokio::time::sleep(STATES_ROUND) => {}
                 }
                 if let Err(cause) = restore(&app.fleet, app.warehouse.as_ref()).await {
-                    warn!(error = format!("{cause:#}"), "device states could not be taken up, trying again");
+                    warn!(
+                        error = format!("{cause:#}"),
+                        "device states could not be taken up, trying again"
+                    );
                 }
             }
         });

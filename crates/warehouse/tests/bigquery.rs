@@ -46,7 +46,9 @@ async fn it_keeps_the_first_reading_by_the_default_stream_too() {
 async fn what_is_stored_outlives_the_process_that_stored_it() {
     let options = options(Delivery::ExactlyOnce);
     setup(&options, &Signals::default(), false).await.unwrap();
-    let first = BigQueryWarehouse::open(options.clone(), Signals::default()).await.unwrap();
+    let first = BigQueryWarehouse::open(options.clone(), Signals::default())
+        .await
+        .unwrap();
     conformance::what_is_stored_outlives_a_reopening(Arc::new(first), async |first| {
         drop(first);
         let again = Options {
@@ -95,25 +97,54 @@ async fn setting_up_twice_makes_everything_once_and_a_new_signal_adds_its_column
     three.insert(1, Signal::new("pressure", "bar"));
     let three = Signals::new(three).unwrap();
     let warehouse = BigQueryWarehouse::open(options.clone(), two.clone()).await.unwrap();
-    warehouse.store(commit_of(vec![Sample::new("a", 1).judged()])).await.unwrap();
-    let narrow = BigQueryWarehouse::open_read_only(options.clone(), three.clone()).await.unwrap();
+    warehouse
+        .store(commit_of(vec![Sample::new("a", 1).judged()]))
+        .await
+        .unwrap();
+    let narrow = BigQueryWarehouse::open_read_only(options.clone(), three.clone())
+        .await
+        .unwrap();
     let block = narrow.scan(TimeRange::ALL).next().await.unwrap().unwrap();
-    assert_eq!(block[0].reading.values.iter().collect::<Vec<_>>(), [Some(20.5), None, Some(1.25)]);
+    assert_eq!(
+        block[0].reading.values.iter().collect::<Vec<_>>(),
+        [Some(20.5), None, Some(1.25)]
+    );
     assert_eq!(
         made(&three, false).await,
-        [Made::Existed, Made::Mended, Made::Mended, Made::Existed, Made::Existed, Made::Existed, Made::Existed, Made::Existed, Made::Existed]
+        [
+            Made::Existed,
+            Made::Mended,
+            Made::Mended,
+            Made::Existed,
+            Made::Existed,
+            Made::Existed,
+            Made::Existed,
+            Made::Existed,
+            Made::Existed
+        ]
     );
     let wide = BigQueryWarehouse::open(options.clone(), three).await.unwrap();
     let page = conformance::everything(&wide).await;
-    assert_eq!(page[0].reading.values.iter().collect::<Vec<_>>(), [Some(20.5), None, Some(1.25)]);
+    assert_eq!(
+        page[0].reading.values.iter().collect::<Vec<_>>(),
+        [Some(20.5), None, Some(1.25)]
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_missing_is_told_with_how_to_make_it() {
     let options = options(Delivery::ExactlyOnce);
-    let failure = BigQueryWarehouse::open(options.clone(), Signals::default()).await.err().unwrap();
+    let failure = BigQueryWarehouse::open(options.clone(), Signals::default())
+        .await
+        .err()
+        .unwrap();
     assert_eq!(failure.kind, WarehouseErrorKind::Fatal);
-    assert!(failure.to_string().ends_with("hint: `hark setup` makes what is missing"), "{failure}");
+    assert!(
+        failure
+            .to_string()
+            .ends_with("hint: `hark setup` makes what is missing"),
+        "{failure}"
+    );
     let away = Options {
         rest_endpoint: Some("http://127.0.0.1:9".to_owned()),
         ..options

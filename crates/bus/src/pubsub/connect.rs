@@ -96,7 +96,10 @@ pub(super) fn code(error: &Error) -> Option<Code> {
 /// What a failure means for a caller. `what` is what was tried: "failed to publish to `…`".
 pub(super) fn failure(what: String, options: &Options, error: &Error) -> BusError {
     let (kind, hint) = match code(error) {
-        Some(Code::NotFound) => (BusErrorKind::Fatal, Some("`hark setup` makes what is missing".to_owned())),
+        Some(Code::NotFound) => (
+            BusErrorKind::Fatal,
+            Some("`hark setup` makes what is missing".to_owned()),
+        ),
         Some(Code::PermissionDenied) => (
             BusErrorKind::Fatal,
             Some(format!(
@@ -116,7 +119,10 @@ pub(super) fn failure(what: String, options: &Options, error: &Error) -> BusErro
         Some(_) => (BusErrorKind::Unavailable, None),
         None => {
             let place = options.endpoint.as_deref().unwrap_or("https://pubsub.googleapis.com");
-            (BusErrorKind::Unavailable, Some(format!("see whether {place} can be reached from here")))
+            (
+                BusErrorKind::Unavailable,
+                Some(format!("see whether {place} can be reached from here")),
+            )
         }
     };
     let context = match hint {

@@ -84,7 +84,10 @@ async fn looked_at(options: &Options, subscriptions: &SubscriptionAdmin) -> Resu
 async fn publish(options: &Options, nonce: &str) -> Result<(), BusError> {
     let mut message = Message::new(Bytes::from_static(b"a trial of hark doctor, no reading"), "pubsub");
     message.attributes.insert(PROBE.to_owned(), nonce.to_owned());
-    PubsubPublisher::open(options.clone()).await?.publish(vec![message]).await?;
+    PubsubPublisher::open(options.clone())
+        .await?
+        .publish(vec![message])
+        .await?;
     Ok(())
 }
 
@@ -93,9 +96,8 @@ async fn round_trip(options: &Options, subscription: &str, nonce: &str) -> Resul
     publish(options, nonce).await?;
     let receiving = async {
         while let Some(arrival) = stream.next().await {
-            let (message, handler) = arrival.map_err(|error| {
-                connect::failure(format!("failed to pull from `{subscription}`"), options, &error)
-            })?;
+            let (message, handler) = arrival
+                .map_err(|error| connect::failure(format!("failed to pull from `{subscription}`"), options, &error))?;
             handler.ack();
             if message.attributes.get(PROBE).is_some_and(|it| it == nonce) {
                 let taken = message.publish_time.unwrap_or_default();

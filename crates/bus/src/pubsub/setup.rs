@@ -112,7 +112,13 @@ impl Setup<'_> {
 
     async fn subscription(&self, wanted: Subscription) -> Result<Step, BusError> {
         let name = wanted.name.clone();
-        match self.subscriptions.get_subscription().set_subscription(&name).send().await {
+        match self
+            .subscriptions
+            .get_subscription()
+            .set_subscription(&name)
+            .send()
+            .await
+        {
             Ok(found) => return self.compared(&wanted, found).await,
             Err(error) if connect::code(&error) == Some(Code::NotFound) => {}
             Err(error) => return Err(self.failed("look for", &name, &error)),
@@ -190,7 +196,11 @@ pub(super) fn differences(wanted: &Subscription, found: &Subscription) -> Vec<St
         notes.push(format!("message ordering is {state}, which cannot be changed any more"));
     }
     if found.enable_exactly_once_delivery != wanted.enable_exactly_once_delivery {
-        let state = if found.enable_exactly_once_delivery { "on" } else { "off" };
+        let state = if found.enable_exactly_once_delivery {
+            "on"
+        } else {
+            "off"
+        };
         notes.push(format!("exactly-once delivery is {state}"));
     }
     if found.detached {

@@ -1,5 +1,11 @@
 //! The receiving side: several streams feed one queue, from which batches are handed out.
 
+use std::collections::{HashMap, HashSet};
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -22,14 +28,49 @@ const FAREWELL: Duration = Duration::from_secs(5);
 const FIRST_WAIT: Duration = Duration::from_millis(100);
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
 
-/// A message and the way to settle it, or what ended a stream for good.
-type Arrival = Result<(model::Message, Handler), BusError>;
+/// A message, the way to settle it and the number of its arrival, or what ended a stream for good.
+type Arrival = Result<(model::Message, Handler, u64), BusError>;
+
+/// The keys whose messages were given back. The ones that had arrived by then must be given back too: they would be
+/// handed out before those that come again.
+#[derive(Debug, Default)]
+struct GivenBack {
+    n_arrived: AtomicU64,
+    keys: Mutex<HashMap<String, u64>>,
+}
+
+impl GivenBack {
+    fn number(&self) -> u64 {
+        self.n_arrived.fetch_add(1, Ordering::Relaxed)
+    }
+
+    fn give_back(&self, keys: impl Iterator<Item = String>) {
+        let now = self.n_arrived.load(Ordering::Relaxed);
+        self.lock().extend(keys.map(|it| (it, now)));
+    }
+
+    /// Whether a message that arrived as this number must follow what was given back.
+    fn must_follow(&self, key: &str, number: u64) -> bool {
+        let mut keys = self.lock();
+        let must = keys.get(key).is_some_and(|it| number < *it);
+        if !must {
+            keys.remove(key);
+        }
+        must
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, u64>> {
+        // No critical section leaves the map half changed.
+        self.keys.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 /// Pulls from a subscription.
 #[derive(Debug)]
 pub struct PubsubSubscriber {
     options: Options,
     arrivals: mpsc::Receiver<Arrival>,
+    given_back: Arc<GivenBack>,
     /// What ended a stream for good, told after the messages that came before it.
     failure: Option<BusError>,
     streams: JoinSet<()>,
@@ -65,6 +106,7 @@ impl PubsubSubscriber {
         let n_streams = options.streams.max(1);
         let per_stream = (options.max_outstanding / n_streams).max(1);
         let (sender, arrivals) = mpsc::channel(options.max_outstanding.max(1));
+        let given_back = Arc::new(GivenBack::default());
         let mut streams = JoinSet::new();
         for _ in 0..n_streams {
             let (client, path, lease) = (client.clone(), path.clone(), options.lease);
@@ -75,11 +117,12 @@ impl PubsubSubscriber {
                     .set_max_lease_extension(lease)
                     .build()
             };
-            streams.spawn(feed(open, options.clone(), sender.clone()));
+            streams.spawn(feed(open, options.clone(), Arc::clone(&given_back), sender.clone()));
         }
         Ok(Self {
             options,
             arrivals,
+            given_back,
             failure: None,
             streams,
             _client: client,
@@ -89,7 +132,12 @@ impl PubsubSubscriber {
 
 /// Hands on what a stream brings until nobody wants it or it failed for good; a stream that failed in passing is
 /// opened again. At the end the service is told the last acknowledgements.
-async fn feed(open: impl Fn() -> MessageStream, options: Options, arrivals: mpsc::Sender<Arrival>) {
+async fn feed(
+    open: impl Fn() -> MessageStream,
+    options: Options,
+    given_back: Arc<GivenBack>,
+    arrivals: mpsc::Sender<Arrival>,
+) {
     let mut stream = open();
     let mut wait = FIRST_WAIT;
     loop {
@@ -99,10 +147,11 @@ async fn feed(open: impl Fn() -> MessageStream, options: Options, arrivals: mpsc
         };
         let failure = match next {
             None => break,
-            Some(Ok(arrived)) => {
+            Some(Ok((message, handler))) => {
                 wait = FIRST_WAIT;
+                let arrival = (message, handler, given_back.number());
                 // What nobody takes any more is dropped, which gives it back.
-                if arrivals.send(Ok(arrived)).await.is_err() {
+                if arrivals.send(Ok(arrival)).await.is_err() {
                     break;
                 }
                 continue;
@@ -132,15 +181,23 @@ impl Subscriber for PubsubSubscriber {
                 return Err(failure);
             }
             let mut arrived = Vec::new();
-            if self.arrivals.recv_many(&mut arrived, self.options.max_batch.max(1)).await == 0 {
+            if self
+                .arrivals
+                .recv_many(&mut arrived, self.options.max_batch.max(1))
+                .await
+                == 0
+            {
                 return Ok(None);
             }
             let mut messages = Vec::with_capacity(arrived.len());
             let mut handlers = Vec::with_capacity(arrived.len());
             for arrival in arrived {
                 match arrival {
-                    Ok((message, handler)) if message.attributes.contains_key(PROBE) => handler.ack(),
-                    Ok((message, handler)) => {
+                    Ok((message, handler, _)) if message.attributes.contains_key(PROBE) => handler.ack(),
+                    Ok((message, handler, number)) if self.given_back.must_follow(&message.ordering_key, number) => {
+                        handler.nack();
+                    }
+                    Ok((message, handler, _)) => {
                         messages.push(received(message));
                         handlers.push(handler);
                     }
@@ -148,7 +205,12 @@ impl Subscriber for PubsubSubscriber {
                 }
             }
             if !messages.is_empty() {
-                return Ok(Some(Batch::new(messages, Box::new(InHand(handlers)))));
+                let in_hand = InHand {
+                    keys: messages.iter().filter_map(|it| it.ordering_key.clone()).collect(),
+                    given_back: Arc::clone(&self.given_back),
+                    handlers,
+                };
+                return Ok(Some(Batch::new(messages, Box::new(in_hand))));
             }
         }
     }
@@ -172,28 +234,42 @@ fn received(message: model::Message) -> Message {
 }
 
 /// The receipt of one batch. A handler that is dropped gives its message back.
-struct InHand(Vec<Handler>);
+struct InHand {
+    handlers: Vec<Handler>,
+    keys: HashSet<String>,
+    given_back: Arc<GivenBack>,
+}
+
+impl Drop for InHand {
+    fn drop(&mut self) {
+        if !self.handlers.is_empty() {
+            self.given_back.give_back(self.keys.drain());
+        }
+    }
+}
 
 #[async_trait]
 impl Receipt for InHand {
     /// Every outcome is durable by now, so every message is acknowledged; where the subscription confirms
     /// acknowledgements, the confirmations are awaited.
-    async fn settle(self: Box<Self>, outcomes: Vec<Outcome>) -> Result<(), BusError> {
-        if outcomes.len() != self.0.len() {
-            let context = format!("{} outcomes were given for {} messages", outcomes.len(), self.0.len());
+    async fn settle(mut self: Box<Self>, outcomes: Vec<Outcome>) -> Result<(), BusError> {
+        if outcomes.len() != self.handlers.len() {
+            let context = format!(
+                "{} outcomes were given for {} messages",
+                outcomes.len(),
+                self.handlers.len()
+            );
             return Err(BusError::new(BusErrorKind::Fatal, context));
         }
-        let mut confirming = JoinSet::new();
-        for handler in self.0 {
+        let mut confirming = Vec::new();
+        for handler in std::mem::take(&mut self.handlers) {
             match handler {
-                Handler::ExactlyOnce(handler) => {
-                    confirming.spawn(handler.confirmed_ack());
-                }
+                Handler::ExactlyOnce(handler) => confirming.push(handler.confirmed_ack()),
                 other => other.ack(),
             }
         }
         let n_messages = confirming.len();
-        let unconfirmed = confirming.join_all().await.into_iter().filter_map(Result::err);
+        let unconfirmed = all_in_order(confirming).await.into_iter().filter_map(Result::err);
         let mut unconfirmed = unconfirmed.peekable();
         let Some(first) = unconfirmed.peek().map(ToString::to_string) else {
             return Ok(());
@@ -203,9 +279,24 @@ impl Receipt for InHand {
         Err(BusError::new(BusErrorKind::Unavailable, context).caused_by(first))
     }
 
-    async fn release(self: Box<Self>) {
-        for handler in self.0 {
-            handler.nack();
+    async fn release(self: Box<Self>) {}
+}
+
+/// Waits for all of these, begun in their order: messages of one key are acknowledged in the order of the key.
+async fn all_in_order<F: Future>(futures: Vec<F>) -> Vec<F::Output> {
+    let mut waiting: Vec<Pin<Box<F>>> = futures.into_iter().map(Box::pin).collect();
+    let mut done: Vec<Option<F::Output>> = waiting.iter().map(|_| None).collect();
+    poll_fn(|context| {
+        for (future, done) in waiting.iter_mut().zip(&mut done) {
+            if let Poll::Ready(output) = future.as_mut().poll(context) {
+                *done = Some(output);
+            }
         }
+        Poll::Ready(())
+    })
+    .await;
+    for (future, done) in waiting.into_iter().zip(&mut done).filter(|it| it.1.is_none()) {
+        *done = Some(future.await);
     }
+    done.into_iter().flatten().collect()
 }

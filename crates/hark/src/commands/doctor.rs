@@ -182,7 +182,11 @@ async fn far_warehouse(config: &Config) -> Vec<Finding> {
         Ok(Some((words, oddities))) => {
             let mut findings = vec![Finding::ok("warehouse", words)];
             if !oddities.is_empty() {
-                findings.push(Finding::warning("warehouse", oddities, "set warehouse.bigquery as it is"));
+                findings.push(Finding::warning(
+                    "warehouse",
+                    oddities,
+                    "set warehouse.bigquery as it is",
+                ));
             }
             findings
         }

@@ -34,7 +34,13 @@ impl Checker<'_> {
     }
 
     /// A number between these, both included.
-    pub(super) fn within<T: PartialOrd + std::fmt::Display>(&mut self, key: &str, value: T, low: T, high: T) -> Option<T> {
+    pub(super) fn within<T: PartialOrd + std::fmt::Display>(
+        &mut self,
+        key: &str,
+        value: T,
+        low: T,
+        high: T,
+    ) -> Option<T> {
         if low <= value && value <= high {
             return Some(value);
         }
@@ -235,7 +241,10 @@ fn bus(it: &mut Checker<'_>, raw: &RawBus) -> Option<Bus> {
 }
 
 fn warehouse(it: &mut Checker<'_>, raw: &RawWarehouse) -> Option<Warehouse> {
-    let kinds = [("embedded", WarehouseKind::Embedded), ("bigquery", WarehouseKind::BigQuery)];
+    let kinds = [
+        ("embedded", WarehouseKind::Embedded),
+        ("bigquery", WarehouseKind::BigQuery),
+    ];
     let kind = it.word("warehouse.kind", &raw.kind, &kinds);
     let bigquery = google::bigquery(it, &raw.bigquery);
     let retention = match raw.retention.as_str() {

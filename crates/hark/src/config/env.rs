@@ -40,7 +40,11 @@ impl Environment {
     pub(crate) fn keys(&self) -> Vec<(String, String, String)> {
         let named = NAMED.iter().filter_map(|(name, key, before, behind)| {
             let value = self.0.get(*name)?;
-            Some(((*name).to_owned(), (*key).to_owned(), format!("{before}{value}{behind}")))
+            Some((
+                (*name).to_owned(),
+                (*key).to_owned(),
+                format!("{before}{value}{behind}"),
+            ))
         });
         let ours = self.0.iter().filter_map(|(name, value)| {
             let key = name.strip_prefix(PREFIX)?.to_lowercase().replace("__", ".");

@@ -14,7 +14,9 @@ pub(super) fn google(
     bus: Option<&Bus>,
     warehouse: Option<&Warehouse>,
 ) -> Option<Google> {
-    let pubsub = bus.is_some_and(|it| it.kind == BusKind::Pubsub).then_some(("bus.kind", "pubsub"));
+    let pubsub = bus
+        .is_some_and(|it| it.kind == BusKind::Pubsub)
+        .then_some(("bus.kind", "pubsub"));
     let bigquery = warehouse.is_some_and(|it| it.kind == WarehouseKind::BigQuery);
     let bigquery = bigquery.then_some(("warehouse.kind", "bigquery"));
     let Some((key, word)) = pubsub.or(bigquery) else {
@@ -93,7 +95,10 @@ pub(super) fn bigquery(it: &mut Checker<'_>, raw: &RawBigQuery) -> Option<BigQue
             "write it as US, EU or europe-west3",
         )
     };
-    let deliveries = [("exactly-once", Delivery::ExactlyOnce), ("at-least-once", Delivery::AtLeastOnce)];
+    let deliveries = [
+        ("exactly-once", Delivery::ExactlyOnce),
+        ("at-least-once", Delivery::AtLeastOnce),
+    ];
     let delivery = it.word("warehouse.bigquery.delivery", &raw.delivery, &deliveries);
     let rest_endpoint = endpoint(it, "warehouse.bigquery.rest_endpoint", &raw.rest_endpoint);
     let grpc_endpoint = endpoint(it, "warehouse.bigquery.grpc_endpoint", &raw.grpc_endpoint);
@@ -111,7 +116,9 @@ fn resource(it: &mut Checker<'_>, key: &str, name: &str) -> Option<String> {
     let fits = (3..=255).contains(&name.len())
         && name.starts_with(|it: char| it.is_ascii_alphabetic())
         && !name.starts_with("goog")
-        && name.chars().all(|it| it.is_ascii_alphanumeric() || "-_.~+%".contains(it));
+        && name
+            .chars()
+            .all(|it| it.is_ascii_alphanumeric() || "-_.~+%".contains(it));
     if fits {
         return Some(name.to_owned());
     }

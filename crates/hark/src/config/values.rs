@@ -16,7 +16,10 @@ pub(crate) struct Config {
     pub(crate) signals: Signals,
     pub(crate) forest: forest::Params,
     pub(crate) detector: Detector,
-    #[cfg_attr(not(feature = "gcp"), expect(dead_code, reason = "checked in every build, used in one with `gcp`"))]
+    #[cfg_attr(
+        not(feature = "gcp"),
+        expect(dead_code, reason = "checked in every build, used in one with `gcp`")
+    )]
     pub(crate) google: Google,
     pub(crate) bus: Bus,
     pub(crate) warehouse: Warehouse,
@@ -80,7 +83,10 @@ impl BusKind {
 
 /// Google Pub/Sub.
 #[derive(Debug, Clone)]
-#[cfg_attr(not(feature = "gcp"), expect(dead_code, reason = "checked in every build, used in one with `gcp`"))]
+#[cfg_attr(
+    not(feature = "gcp"),
+    expect(dead_code, reason = "checked in every build, used in one with `gcp`")
+)]
 pub(crate) struct Pubsub {
     pub(crate) topic: String,
     pub(crate) subscription: String,
@@ -95,7 +101,10 @@ pub(crate) struct Pubsub {
 
 /// Google Cloud.
 #[derive(Debug, Clone)]
-#[cfg_attr(not(feature = "gcp"), expect(dead_code, reason = "checked in every build, used in one with `gcp`"))]
+#[cfg_attr(
+    not(feature = "gcp"),
+    expect(dead_code, reason = "checked in every build, used in one with `gcp`")
+)]
 pub(crate) struct Google {
     /// Not empty where something needs it.
     pub(crate) project: String,
@@ -108,7 +117,10 @@ pub(crate) struct Bus {
     pub(crate) max_queued: usize,
     pub(crate) max_batch: usize,
     pub(crate) patience: Duration,
-    #[cfg_attr(not(feature = "gcp"), expect(dead_code, reason = "checked in every build, used in one with `gcp`"))]
+    #[cfg_attr(
+        not(feature = "gcp"),
+        expect(dead_code, reason = "checked in every build, used in one with `gcp`")
+    )]
     pub(crate) pubsub: Pubsub,
 }
 
@@ -123,7 +135,10 @@ pub(crate) enum WarehouseKind {
 
 /// How surely BigQuery gets a row once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[cfg_attr(not(feature = "gcp"), expect(dead_code, reason = "checked in every build, used in one with `gcp`"))]
+#[cfg_attr(
+    not(feature = "gcp"),
+    expect(dead_code, reason = "checked in every build, used in one with `gcp`")
+)]
 pub(crate) enum Delivery {
     ExactlyOnce,
     AtLeastOnce,
@@ -131,7 +146,10 @@ pub(crate) enum Delivery {
 
 /// Google BigQuery.
 #[derive(Debug, Clone)]
-#[cfg_attr(not(feature = "gcp"), expect(dead_code, reason = "checked in every build, used in one with `gcp`"))]
+#[cfg_attr(
+    not(feature = "gcp"),
+    expect(dead_code, reason = "checked in every build, used in one with `gcp`")
+)]
 pub(crate) struct BigQuery {
     pub(crate) dataset: String,
     pub(crate) location: String,
@@ -149,7 +167,10 @@ pub(crate) struct Warehouse {
     /// None keeps everything.
     pub(crate) retention: Option<Duration>,
     pub(crate) dead_letters_max: u64,
-    #[cfg_attr(not(feature = "gcp"), expect(dead_code, reason = "checked in every build, used in one with `gcp`"))]
+    #[cfg_attr(
+        not(feature = "gcp"),
+        expect(dead_code, reason = "checked in every build, used in one with `gcp`")
+    )]
     pub(crate) bigquery: BigQuery,
 }
 

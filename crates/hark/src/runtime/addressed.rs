@@ -55,10 +55,18 @@ mod tests {
         let payload = br#"{"device_id":"a","timestamp":"2025-08-06T10:00:00Z","device_type":"pump","temperature":1}"#;
         let message = address(Message::new(Bytes::from_static(payload), "http"), &Signals::default());
         assert_eq!(message.ordering_key.as_deref(), Some("a"));
-        let attributes: Vec<(&str, &str)> = message.attributes.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
+        let attributes: Vec<(&str, &str)> = message
+            .attributes
+            .iter()
+            .map(|(k, v)| (k.as_str(), v.as_str()))
+            .collect();
         assert_eq!(
             attributes,
-            [("device_id", "a"), ("device_type", "pump"), ("timestamp", "2025-08-06T10:00:00Z")]
+            [
+                ("device_id", "a"),
+                ("device_type", "pump"),
+                ("timestamp", "2025-08-06T10:00:00Z")
+            ]
         );
         let garbage = Message::new(Bytes::from_static(b"x"), "http");
         assert_eq!(address(garbage.clone(), &Signals::default()), garbage);

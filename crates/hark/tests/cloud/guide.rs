@@ -13,9 +13,16 @@ fn the_guide_to_google_cloud_does_what_it_says() {
     let guide = include_str!("../../../../docs/google-cloud.md");
     let script = blocks(guide).join("\n").replace("127.0.0.1:8000", &free_address());
     let place = Place::new();
-    let output = place.command("bash").args(["-euo", "pipefail", "-c", &script]).output().unwrap();
+    let output = place
+        .command("bash")
+        .args(["-euo", "pipefail", "-c", &script])
+        .output()
+        .unwrap();
     let told = String::from_utf8(told(output, "the guide")).unwrap();
-    let (dry, rest) = told.split_once("part").map(|(_, rest)| rest.split_once("part").unwrap()).unwrap();
+    let (dry, rest) = told
+        .split_once("part")
+        .map(|(_, rest)| rest.split_once("part").unwrap())
+        .unwrap();
     assert_eq!(dry.matches(" missing").count(), 13, "{told}");
     assert_eq!(rest.matches(" made").count(), 13, "{told}");
     assert!(rest.contains("came back"), "{told}");

@@ -15,12 +15,23 @@ fn timeless(bytes: &[u8]) -> Vec<u8> {
 #[test]
 fn the_same_readings_give_the_same_model_from_bigquery_and_from_the_embedded_warehouse() {
     let place = Place::new();
-    let period = ["simulate", "--devices", "4", "--start", "2026-01-01T00:00:00Z", "--duration", "3h"];
+    let period = [
+        "simulate",
+        "--devices",
+        "4",
+        "--start",
+        "2026-01-01T00:00:00Z",
+        "--duration",
+        "3h",
+    ];
     place.hark(&[&period[..], &["--speed", "max", "--output", "readings.ndjson"]].concat());
     let trained = |kind: &str| {
         let hark = |args: &[&str]| {
             let mut command = place.command("hark");
-            command.env("HARK__WAREHOUSE__KIND", kind).args(args).args(["--data-dir", kind]);
+            command
+                .env("HARK__WAREHOUSE__KIND", kind)
+                .args(args)
+                .args(["--data-dir", kind]);
             super::support::told(command.output().unwrap(), &args.join(" "))
         };
         hark(&["setup"]);

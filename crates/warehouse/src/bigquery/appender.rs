@@ -182,7 +182,10 @@ impl Appender {
         let schema = ArrowSchema::new().set_serialized_schema(written.schema.clone());
         let opened = match self.options.delivery {
             Delivery::AtLeastOnce => {
-                let builder = self.client.open_default_stream(&self.table).with_attempt_timeout(ANSWER_LIMIT);
+                let builder = self
+                    .client
+                    .open_default_stream(&self.table)
+                    .with_attempt_timeout(ANSWER_LIMIT);
                 builder.build_arrow(schema).await.map(Stream::Default)
             }
             Delivery::ExactlyOnce => {
@@ -229,7 +232,10 @@ impl Appender {
         let AppendError::Rpc { source, .. } = error else {
             if let AppendError::RowErrors { row_errors, .. } = error {
                 let told = row_errors.first().map(|it| it.message.clone()).unwrap_or_default();
-                let context = format!("{what}: {} rows are refused, the first because {told}", row_errors.len());
+                let context = format!(
+                    "{what}: {} rows are refused, the first because {told}",
+                    row_errors.len()
+                );
                 return Attempt::Hopeless(WarehouseError::new(WarehouseErrorKind::Fatal, context));
             }
             let broken = WarehouseError::new(WarehouseErrorKind::Retryable, format!("{what}: the connection ended"));

@@ -101,7 +101,9 @@ fn cell(row: &mut Row, nth: usize, kind: Kind) -> Result<Cell, WarehouseError> {
         Kind::Number => row.take::<Option<f64>>(nth).map(|it| it.map(Cell::Number)),
         Kind::Whole | Kind::Instant => row.take::<Option<i64>>(nth).map(|it| it.map(Cell::Whole)),
         Kind::Flag => row.take::<Option<bool>>(nth).map(|it| it.map(Cell::Flag)),
-        Kind::Bytes => row.take::<Option<bytes::Bytes>>(nth).map(|it| it.map(|it| Cell::Bytes(it.to_vec()))),
+        Kind::Bytes => row
+            .take::<Option<bytes::Bytes>>(nth)
+            .map(|it| it.map(|it| Cell::Bytes(it.to_vec()))),
     };
     Ok(taken.map_err(|it| damaged(it.to_string()))?.unwrap_or(Cell::Null))
 }

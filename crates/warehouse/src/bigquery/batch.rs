@@ -34,7 +34,9 @@ fn written(columns: &[Column], rows: &[Vec<Cell>]) -> Result<Written, ArrowError
         .iter()
         .map(|it| Field::new(&it.name, data_type(it.kind), !it.required))
         .collect();
-    let arrays = (0..columns.len()).map(|nth| array(columns[nth].kind, rows, nth)).collect();
+    let arrays = (0..columns.len())
+        .map(|nth| array(columns[nth].kind, rows, nth))
+        .collect();
     let batch = RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays)?;
     let mut writer = StreamWriter::try_new(Vec::new(), &batch.schema())?;
     let cut = writer.get_ref().len();
@@ -107,9 +109,8 @@ pub(super) fn read(schema: &[u8], rows: &[u8], columns: &[Column]) -> Result<Vec
 
 /// Adds the cells of one column to the rows.
 fn add(array: &ArrayRef, column: &Column, rows: &mut [Vec<Cell>]) -> Result<(), WarehouseError> {
-    let cell = cells(array, column.kind).ok_or_else(|| {
-        damaged(format!("column `{}` comes as {}", column.name, array.data_type()))
-    })?;
+    let cell = cells(array, column.kind)
+        .ok_or_else(|| damaged(format!("column `{}` comes as {}", column.name, array.data_type())))?;
     for (nth, row) in rows.iter_mut().enumerate() {
         row.push(if array.is_null(nth) { Cell::Null } else { cell(nth) });
     }

@@ -46,7 +46,10 @@ fn nobody() -> Credentials {
 
 pub(super) async fn datasets(options: &Options) -> Result<DatasetService, WarehouseError> {
     let retry = Aip194Strict.with_time_limit(ADMIN_LIMIT);
-    addressed!(DatasetService::builder().with_retry_policy(retry), &options.rest_endpoint)
+    addressed!(
+        DatasetService::builder().with_retry_policy(retry),
+        &options.rest_endpoint
+    )
 }
 
 pub(super) async fn tables(options: &Options) -> Result<TableService, WarehouseError> {
@@ -97,7 +100,10 @@ pub(super) fn code(error: &Error) -> Option<Code> {
 /// What a failure means for a caller. `what` is what was tried: "failed to read `…`".
 pub(super) fn failure(what: &str, options: &Options, error: &Error) -> WarehouseError {
     let (kind, hint) = match code(error) {
-        Some(Code::NotFound) => (WarehouseErrorKind::Fatal, Some("`hark setup` makes what is missing".to_owned())),
+        Some(Code::NotFound) => (
+            WarehouseErrorKind::Fatal,
+            Some("`hark setup` makes what is missing".to_owned()),
+        ),
         // Quotas are told with the same status as missing rights.
         Some(Code::PermissionDenied) if told_of_quota(&error.to_string()) => (WarehouseErrorKind::Retryable, None),
         Some(Code::PermissionDenied) => (
@@ -120,7 +126,10 @@ pub(super) fn failure(what: &str, options: &Options, error: &Error) -> Warehouse
         ),
         Some(_) => (WarehouseErrorKind::Retryable, None),
         None => {
-            let place = options.rest_endpoint.as_deref().unwrap_or("https://bigquery.googleapis.com");
+            let place = options
+                .rest_endpoint
+                .as_deref()
+                .unwrap_or("https://bigquery.googleapis.com");
             let hint = format!("see whether {place} can be reached from here");
             (WarehouseErrorKind::Retryable, Some(hint))
         }
@@ -133,9 +142,14 @@ pub(super) fn failure(what: &str, options: &Options, error: &Error) -> Warehouse
 }
 
 fn told_of_quota(text: &str) -> bool {
-    ["quotaExceeded", "rateLimitExceeded", "Exceeded rate limits", "Quota exceeded"]
-        .iter()
-        .any(|it| text.contains(it))
+    [
+        "quotaExceeded",
+        "rateLimitExceeded",
+        "Exceeded rate limits",
+        "Quota exceeded",
+    ]
+    .iter()
+    .any(|it| text.contains(it))
 }
 
 /// The same of a query.

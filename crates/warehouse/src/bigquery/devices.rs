@@ -99,7 +99,12 @@ pub(super) fn cells(device_id: &DeviceId, writer: &str, seq: i64, known: &Known,
         micros(known.last.as_ref().map(|it| it.reading.timestamp)),
         known.state.clone().map_or(Cell::Null, Cell::Bytes),
     ];
-    cells.extend(known.last.as_ref().map_or_else(|| rows::no_reading(signals), rows::reading));
+    cells.extend(
+        known
+            .last
+            .as_ref()
+            .map_or_else(|| rows::no_reading(signals), rows::reading),
+    );
     cells
 }
 
@@ -116,7 +121,10 @@ fn newest_rows(core: &Core, selected: &str, condition: &str) -> String {
 /// All devices by name, or the one that is asked for.
 pub(super) async fn devices(core: &Core, only: Option<&DeviceId>) -> Result<Vec<Device>, WarehouseError> {
     // The state is large, and nobody asks for it here.
-    let columns: Vec<_> = columns::devices(&core.signals).into_iter().filter(|it| it.name != "state").collect();
+    let columns: Vec<_> = columns::devices(&core.signals)
+        .into_iter()
+        .filter(|it| it.name != "state")
+        .collect();
     let present: Vec<String> = columns.iter().map(|it| it.name.clone()).collect();
     let condition = if only.is_some() { "device_id = @device" } else { "TRUE" };
     let sql = newest_rows(core, &ask::selected(&columns, &present), condition);
@@ -131,7 +139,9 @@ pub(super) async fn devices(core: &Core, only: Option<&DeviceId>) -> Result<Vec<
         Ok(())
     });
     asked.await?;
-    all.into_iter().map(|(device_id, known)| device(device_id, known)).collect()
+    all.into_iter()
+        .map(|(device_id, known)| device(device_id, known))
+        .collect()
 }
 
 fn read(cells: &mut Cells, signals: &Signals) -> Result<(DeviceId, Known), WarehouseError> {

@@ -141,7 +141,10 @@ impl History {
     fn undone(&self, now: Timestamp) -> Option<(Triage, &'static str)> {
         let newest = self.steps.last()?;
         let is_late = now.seconds_since(newest.at) > UNDO_SECONDS as f64;
-        let before = newest.before.clone().filter(|_| !is_late && newest.action != Act::Undo.as_str())?;
+        let before = newest
+            .before
+            .clone()
+            .filter(|_| !is_late && newest.action != Act::Undo.as_str())?;
         Some((before, newest.action))
     }
 

@@ -23,7 +23,10 @@ pub(super) fn check(update: &IncidentUpdate) -> Result<(), WarehouseError> {
     if update.incident.peak_score.is_finite() {
         return Ok(());
     }
-    let context = format!("incident `{}` has the peak {}", update.incident.id, update.incident.peak_score);
+    let context = format!(
+        "incident `{}` has the peak {}",
+        update.incident.id, update.incident.peak_score
+    );
     Err(WarehouseError::new(WarehouseErrorKind::Fatal, context))
 }
 
@@ -214,7 +217,9 @@ pub(super) async fn page(core: &Core, query: &IncidentQuery) -> Result<Page<Stor
     };
     let all = played(core, chosen).await?;
     let behind = |place: &(Timestamp, IncidentId)| {
-        after.as_ref().is_none_or(|(at, id)| (place.0, place.1.as_str()) < (*at, id.as_str()))
+        after
+            .as_ref()
+            .is_none_or(|(at, id)| (place.0, place.1.as_str()) < (*at, id.as_str()))
     };
     let chosen = all.into_iter().rev().filter(|(place, _)| behind(place));
     let stored = chosen.map(|(_, history)| history.stored(query.now));

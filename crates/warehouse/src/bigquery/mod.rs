@@ -31,9 +31,9 @@ use tokio::sync::Mutex;
 
 use ask::Question;
 use columns::{Column, Kind};
+pub use probe::{Probe, probe};
 use rows::Cells;
 use store::Store;
-pub use probe::{Probe, probe};
 pub use tables::{Made, Step, setup};
 
 use crate::judged::check;
@@ -197,7 +197,10 @@ impl BigQueryWarehouse {
 
     fn written_to(&self) -> Result<&Mutex<Store>, WarehouseError> {
         self.store.as_ref().ok_or_else(|| {
-            let context = format!("dataset `{}` was opened for reading only", self.core.options.dataset_name());
+            let context = format!(
+                "dataset `{}` was opened for reading only",
+                self.core.options.dataset_name()
+            );
             WarehouseError::new(WarehouseErrorKind::Fatal, context)
         })
     }

@@ -46,7 +46,11 @@ pub(super) async fn page(core: &Core, query: &ReadingQuery) -> Result<Page<Judge
     if query.device_id.is_some() {
         condition += " AND device_id = @device";
     }
-    let (side, order) = if query.newest_first { ("<", "DESC") } else { (">", "ASC") };
+    let (side, order) = if query.newest_first {
+        ("<", "DESC")
+    } else {
+        (">", "ASC")
+    };
     if let Some(place) = &after {
         // The place narrows the range, so that only the days behind it are read.
         let at = Timestamp::from_micros(place.micros);

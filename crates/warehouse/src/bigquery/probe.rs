@@ -22,7 +22,10 @@ pub struct Probe {
 /// # Errors
 /// What is wrong, with a hint on how to mend it.
 pub async fn probe(options: &Options, signals: &Signals) -> Result<Probe, WarehouseError> {
-    let asked = connect::datasets(options).await?.get_dataset().set_project_id(&options.project);
+    let asked = connect::datasets(options)
+        .await?
+        .get_dataset()
+        .set_project_id(&options.project);
     let found = asked.set_dataset_id(&options.dataset).send().await;
     let found = found.map_err(|error| {
         let what = format!("failed to look at dataset `{}`", options.dataset_name());
@@ -36,7 +39,9 @@ pub async fn probe(options: &Options, signals: &Signals) -> Result<Probe, Wareho
     let year_9000 = 221_845_392_000_000_000;
     core.count(Question::new(sql).whole("from", year_9000)).await?;
     let client = std::sync::Arc::new(connect::writes(options).await?);
-    Appender::new(client, options, tables::READINGS, columns::readings(signals)).try_to_open().await?;
+    Appender::new(client, options, tables::READINGS, columns::readings(signals))
+        .try_to_open()
+        .await?;
     try_to_read(&core).await?;
     let elsewhere = !found.location.is_empty() && !found.location.eq_ignore_ascii_case(&options.location);
     Ok(Probe {
@@ -59,7 +64,10 @@ async fn try_to_read(core: &Core) -> Result<(), WarehouseError> {
         .set_read_session(session)
         .set_max_stream_count(1);
     made.send().await.map_err(|error| {
-        let what = format!("failed to read `{}` for training", core.options.name_of(tables::READINGS));
+        let what = format!(
+            "failed to read `{}` for training",
+            core.options.name_of(tables::READINGS)
+        );
         connect::failure(&what, &core.options, &error)
     })?;
     Ok(())

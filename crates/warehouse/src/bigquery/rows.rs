@@ -205,7 +205,9 @@ pub(super) fn letter(id: i64, letter: &DeadLetter) -> Vec<Cell> {
 /// The dead letter of these cells.
 pub(super) fn stored_letter(cells: &mut Cells) -> Result<StoredDeadLetter, WarehouseError> {
     let id = cells.whole().ok_or_else(|| damaged("a dead letter has no number"))?;
-    let received_at = cells.instant().ok_or_else(|| damaged("a dead letter has no received_at"))?;
+    let received_at = cells
+        .instant()
+        .ok_or_else(|| damaged("a dead letter has no received_at"))?;
     let (source, code) = (cells.text().unwrap_or_default(), cells.text().unwrap_or_default());
     let unknown = || damaged(format!("a dead letter has the unknown code `{code}`"));
     let rejection = Rejection {

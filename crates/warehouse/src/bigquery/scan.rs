@@ -43,7 +43,8 @@ impl BigQueryScan {
 
     /// Cuts the range where rows lie into spans.
     async fn cut(&self) -> Result<VecDeque<TimeRange>, WarehouseError> {
-        let minute = format!("UNIX_MICROS(timestamp) - MOD(MOD(UNIX_MICROS(timestamp), {MINUTE}) + {MINUTE}, {MINUTE})");
+        let minute =
+            format!("UNIX_MICROS(timestamp) - MOD(MOD(UNIX_MICROS(timestamp), {MINUTE}) + {MINUTE}, {MINUTE})");
         let sql = format!(
             "SELECT {minute} AS minute, COUNT(*) FROM `{}` WHERE {IN_RANGE} GROUP BY minute ORDER BY minute",
             self.core.options.name_of(tables::READINGS)
@@ -79,7 +80,11 @@ impl BigQueryScan {
             let what = format!("failed to read `{}`", core.options.name_of(tables::READINGS));
             connect::failure(&what, &core.options, &error)
         };
-        let wanted = core.columns.iter().map(|it| it.name.clone()).filter(|it| core.present.contains(it));
+        let wanted = core
+            .columns
+            .iter()
+            .map(|it| it.name.clone())
+            .filter(|it| core.present.contains(it));
         let reading = TableReadOptions::new()
             .set_selected_fields(wanted)
             .set_row_restriction(format!(
@@ -99,13 +104,18 @@ impl BigQueryScan {
             .send()
             .await
             .map_err(failed)?;
-        let schema = session.arrow_schema().map(|it| it.serialized_schema.clone()).unwrap_or_default();
+        let schema = session
+            .arrow_schema()
+            .map(|it| it.serialized_schema.clone())
+            .unwrap_or_default();
         let mut readings = Vec::new();
         for stream in &session.streams {
             let mut blocks = core.reads.read_rows().set_read_stream(&stream.name).into_reader();
             while let Some(block) = blocks.next().await {
                 let block = block.map_err(failed)?;
-                let Some(written) = block.arrow_record_batch() else { continue };
+                let Some(written) = block.arrow_record_batch() else {
+                    continue;
+                };
                 for row in batch::read(&schema, &written.serialized_record_batch, &core.columns)? {
                     readings.push(rows::judged(&mut Cells::new(row), &core.signals)?);
                 }

@@ -105,12 +105,27 @@ impl Store {
     pub(super) async fn store(&mut self, commit: Commit) -> Result<Vec<Stored>, WarehouseError> {
         let stored = self.sorted_out(&commit.readings).await?;
         let fresh = |it: &(&Judged, &Stored)| *it.1 == Stored::New;
-        let new: Vec<&Judged> = commit.readings.iter().zip(&stored).filter(fresh).map(|it| it.0).collect();
-        let unwritten: Vec<&Judged> = new.iter().filter(|it| !self.unfinished.readings.contains(&identity(it))).copied().collect();
-        self.readings.append(&unwritten.iter().map(|it| rows::reading(it)).collect::<Vec<_>>()).await?;
+        let new: Vec<&Judged> = commit
+            .readings
+            .iter()
+            .zip(&stored)
+            .filter(fresh)
+            .map(|it| it.0)
+            .collect();
+        let unwritten: Vec<&Judged> = new
+            .iter()
+            .filter(|it| !self.unfinished.readings.contains(&identity(it)))
+            .copied()
+            .collect();
+        self.readings
+            .append(&unwritten.iter().map(|it| rows::reading(it)).collect::<Vec<_>>())
+            .await?;
         for judged in &unwritten {
             self.unfinished.readings.insert(identity(judged));
-            let newest = self.newest.entry(judged.reading.device_id.clone()).or_insert(judged.reading.timestamp);
+            let newest = self
+                .newest
+                .entry(judged.reading.device_id.clone())
+                .or_insert(judged.reading.timestamp);
             *newest = judged.reading.timestamp.max(*newest);
         }
         self.tell_devices(&new, &commit.devices).await?;
@@ -184,7 +199,13 @@ impl Store {
         told.sort_by_key(|it| it.0);
         for (nth, (device_id, known)) in told.into_iter().enumerate() {
             let seq = self.seq + 1 + i64::try_from(nth).unwrap_or_default();
-            rows.push(devices::cells(device_id, &self.core.options.writer, seq, known, &self.core.signals));
+            rows.push(devices::cells(
+                device_id,
+                &self.core.options.writer,
+                seq,
+                known,
+                &self.core.signals,
+            ));
         }
         self.devices.append(&rows).await?;
         self.seq += i64::try_from(rows.len()).unwrap_or_default();
@@ -240,7 +261,12 @@ impl Store {
             }
             self.unfinished.letters = numbered;
         }
-        let rows: Vec<Vec<Cell>> = self.unfinished.letters.iter().map(|(id, it)| rows::letter(*id, it)).collect();
+        let rows: Vec<Vec<Cell>> = self
+            .unfinished
+            .letters
+            .iter()
+            .map(|(id, it)| rows::letter(*id, it))
+            .collect();
         self.letters.append(&rows).await
     }
 }

@@ -13,14 +13,20 @@ use crate::{Bucket, BucketQuery, DeviceActivity, ScoreBin, SignalStats, Warehous
 const MAX_WIDTH: i64 = 1 << 61;
 
 pub(super) async fn buckets(core: &Core, query: &BucketQuery) -> Result<Vec<Bucket>, WarehouseError> {
-    let width = i64::try_from(query.width.as_micros()).unwrap_or(i64::MAX).min(MAX_WIDTH);
+    let width = i64::try_from(query.width.as_micros())
+        .unwrap_or(i64::MAX)
+        .min(MAX_WIDTH);
     if width == 0 {
         return Err(bad(format!(
             "buckets of {:?} are too narrow, a microsecond is the least",
             query.width
         )));
     }
-    let of_device = if query.device_id.is_some() { " AND device_id = @device" } else { "" };
+    let of_device = if query.device_id.is_some() {
+        " AND device_id = @device"
+    } else {
+        ""
+    };
     let start = "UNIX_MICROS(timestamp) - MOD(MOD(UNIX_MICROS(timestamp), @width) + @width, @width)";
     let sql = format!(
         "SELECT start, {} FROM (SELECT *, {start} AS start FROM {}) GROUP BY start ORDER BY start LIMIT {}",
@@ -49,7 +55,11 @@ pub(super) async fn buckets(core: &Core, query: &BucketQuery) -> Result<Vec<Buck
 }
 
 pub(super) async fn activity(core: &Core, range: TimeRange) -> Result<Vec<DeviceActivity>, WarehouseError> {
-    let sql = format!("SELECT device_id, {} FROM {} GROUP BY device_id", summed(core), core.once(IN_RANGE));
+    let sql = format!(
+        "SELECT device_id, {} FROM {} GROUP BY device_id",
+        summed(core),
+        core.once(IN_RANGE)
+    );
     let mut activity = Vec::new();
     let question = ranged(Question::new(sql), range);
     let asked = core.each(question, kinds(core, Kind::Text), |mut cells| {
@@ -111,7 +121,11 @@ fn few<T>(parts: Vec<T>, what: &str) -> Result<Vec<T>, WarehouseError> {
 
 /// What is summed up: readings, anomalies, and the extent of each signal.
 fn summed(core: &Core) -> String {
-    let mut parts = vec!["COUNT(*)".to_owned(), "COUNT(flag)".to_owned(), "COUNTIF(flag)".to_owned()];
+    let mut parts = vec![
+        "COUNT(*)".to_owned(),
+        "COUNT(flag)".to_owned(),
+        "COUNTIF(flag)".to_owned(),
+    ];
     for signal in core.signals.iter() {
         let column = match core.present.contains(&signal.name) {
             true => format!("`{}`", signal.name),

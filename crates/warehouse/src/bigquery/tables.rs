@@ -55,7 +55,16 @@ pub async fn setup(options: &Options, signals: &Signals, dry_run: bool) -> Resul
     };
     let mut steps = vec![work.dataset().await?];
     if dry_run && steps[0].made == Made::Missing {
-        let all = [READINGS, DEVICES, LETTERS, EVENTS, "readings", "devices", "incidents", "labels"];
+        let all = [
+            READINGS,
+            DEVICES,
+            LETTERS,
+            EVENTS,
+            "readings",
+            "devices",
+            "incidents",
+            "labels",
+        ];
         steps.extend(all.map(|it| step(options.name_of(it), Made::Missing)));
         return Ok(steps);
     }
@@ -75,9 +84,16 @@ struct Layout {
 }
 
 fn layouts(signals: &Signals) -> [(&'static str, Vec<Column>, Layout); 4] {
-    let layout = |by_day_of, clustered_by| Layout { by_day_of, clustered_by };
+    let layout = |by_day_of, clustered_by| Layout {
+        by_day_of,
+        clustered_by,
+    };
     [
-        (READINGS, columns::readings(signals), layout(Some("timestamp"), "device_id")),
+        (
+            READINGS,
+            columns::readings(signals),
+            layout(Some("timestamp"), "device_id"),
+        ),
         (DEVICES, columns::devices(signals), layout(None, "device_id")),
         (LETTERS, columns::letters(), layout(Some("received_at"), "code")),
         (EVENTS, columns::events(), layout(Some("began"), "incident_id")),
@@ -95,8 +111,14 @@ fn views(options: &Options) -> [(&'static str, String); 4] {
     };
     let event = |of| once(EVENTS, of, "incident_id", "at DESC, seq DESC");
     [
-        ("readings", once(READINGS, "TRUE", "device_id, timestamp", "received_at")),
-        ("devices", once(DEVICES, "TRUE", "device_id", "last_received_at DESC, seq DESC")),
+        (
+            "readings",
+            once(READINGS, "TRUE", "device_id, timestamp", "received_at"),
+        ),
+        (
+            "devices",
+            once(DEVICES, "TRUE", "device_id", "last_received_at DESC, seq DESC"),
+        ),
         ("incidents", event("action = 'told'")),
         ("labels", event("action = 'labelled'")),
     ]
@@ -144,7 +166,9 @@ impl Setup<'_> {
             .set_schema(TableSchema::new().set_fields(columns.iter().map(field)))
             .set_clustering(Clustering::new().set_fields([layout.clustered_by]));
         if let Some(column) = layout.by_day_of {
-            let by_day = TimePartitioning::new().set_type("DAY").set_field(StringValue::from(column));
+            let by_day = TimePartitioning::new()
+                .set_type("DAY")
+                .set_field(StringValue::from(column));
             wanted = wanted.set_time_partitioning(by_day);
         }
         self.insert(name, wanted).await
@@ -183,7 +207,12 @@ impl Setup<'_> {
         found: Table,
     ) -> Result<Step, WarehouseError> {
         let mut schema = found.schema.unwrap_or_default();
-        let known = |it: &&Column| schema.fields.iter().any(|field| field.name.eq_ignore_ascii_case(&it.name));
+        let known = |it: &&Column| {
+            schema
+                .fields
+                .iter()
+                .any(|field| field.name.eq_ignore_ascii_case(&it.name))
+        };
         let lacking: Vec<TableFieldSchema> = columns.iter().filter(|it| !known(it)).map(|it| added(it)).collect();
         if lacking.is_empty() {
             return Ok(step(name, Made::Existed));

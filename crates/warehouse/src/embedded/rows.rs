@@ -3,9 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use domain::{
-    DeviceId, Judged, Judgement, Location, Measurement, Reading, Span, Timestamp, Truth, Values, Verdict,
-};
+use domain::{DeviceId, Judged, Judgement, Location, Measurement, Reading, Span, Timestamp, Truth, Values, Verdict};
 use rusqlite::types::ValueRef;
 use rusqlite::{Row, Statement};
 
