@@ -68,7 +68,12 @@ impl App {
 
     /// Opens what a server needs that consumes nothing: others do, from the bus that they share.
     pub(crate) async fn open_beside_consumers(config: Config, stop: CancellationToken) -> anyhow::Result<Arc<Self>> {
-        let warehouse = open_warehouse_to_read(&config).await?;
+        // What people do with incidents is written where more than one process may write.
+        let warehouse = if config.warehouse.kind.is_shared() {
+            open_warehouse(&config).await?
+        } else {
+            open_warehouse_to_read(&config).await?
+        };
         let publisher = open_publisher(&config).await?;
         Self::around(config, warehouse, publisher, stop).await
     }

@@ -1,4 +1,4 @@
-//! The adapters of Google Cloud, as they are configured.
+//! The adapters of Google Cloud, as they are configured. The futures of its clients are large, hence the boxes.
 
 use std::sync::Arc;
 
@@ -30,15 +30,15 @@ fn options(config: &Config) -> Options {
 }
 
 pub(super) async fn publisher(config: &Config) -> anyhow::Result<Arc<dyn Publisher>> {
-    Ok(Arc::new(PubsubPublisher::open(options(config)).await?))
+    Ok(Arc::new(Box::pin(PubsubPublisher::open(options(config))).await?))
 }
 
 pub(super) async fn subscriber(config: &Config) -> anyhow::Result<Box<dyn Subscriber>> {
-    Ok(Box::new(PubsubSubscriber::open(options(config)).await?))
+    Ok(Box::new(Box::pin(PubsubSubscriber::open(options(config))).await?))
 }
 
 pub(super) async fn set_up_bus(config: &Config, dry_run: bool) -> anyhow::Result<Vec<Prepared>> {
-    let steps = pubsub::setup(&options(config), dry_run).await?;
+    let steps = Box::pin(pubsub::setup(&options(config), dry_run)).await?;
     let prepared = |step: pubsub::Step| Prepared {
         part: "bus",
         name: step.name,
@@ -55,7 +55,7 @@ pub(super) async fn set_up_bus(config: &Config, dry_run: bool) -> anyhow::Result
 
 pub(super) async fn try_bus(config: &Config, nonce: &str) -> anyhow::Result<BusTrial> {
     let options = options(config);
-    let found = probe(&options, nonce).await?;
+    let found = Box::pin(probe(&options, nonce)).await?;
     let words = match found.taken_at {
         Some(_) => format!("a message to topic `{}` came back", options.topic),
         None => format!(
@@ -87,17 +87,21 @@ fn dataset(config: &Config) -> bigquery::Options {
 }
 
 pub(super) async fn warehouse(config: &Config) -> anyhow::Result<Arc<dyn Warehouse>> {
-    let warehouse = BigQueryWarehouse::open(dataset(config), config.signals.clone()).await?;
+    let warehouse = Box::pin(BigQueryWarehouse::open(dataset(config), config.signals.clone())).await?;
     Ok(Arc::new(warehouse))
 }
 
 pub(super) async fn warehouse_to_read(config: &Config) -> anyhow::Result<Arc<dyn Warehouse>> {
-    let warehouse = BigQueryWarehouse::open_read_only(dataset(config), config.signals.clone()).await?;
+    let warehouse = Box::pin(BigQueryWarehouse::open_read_only(
+        dataset(config),
+        config.signals.clone(),
+    ))
+    .await?;
     Ok(Arc::new(warehouse))
 }
 
 pub(super) async fn set_up_warehouse(config: &Config, dry_run: bool) -> anyhow::Result<Vec<Prepared>> {
-    let steps = bigquery::setup(&dataset(config), &config.signals, dry_run).await?;
+    let steps = Box::pin(bigquery::setup(&dataset(config), &config.signals, dry_run)).await?;
     let prepared = |step: bigquery::Step| Prepared {
         part: "warehouse",
         name: step.name,
@@ -113,6 +117,6 @@ pub(super) async fn set_up_warehouse(config: &Config, dry_run: bool) -> anyhow::
 }
 
 pub(super) async fn try_warehouse(config: &Config) -> anyhow::Result<(String, String)> {
-    let found = bigquery::probe(&dataset(config), &config.signals).await?;
+    let found = Box::pin(bigquery::probe(&dataset(config), &config.signals)).await?;
     Ok((found.words, found.oddities))
 }

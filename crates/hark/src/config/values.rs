@@ -133,6 +133,13 @@ pub(crate) enum WarehouseKind {
     BigQuery,
 }
 
+impl WarehouseKind {
+    /// Whether several processes may write to it at the same time.
+    pub(crate) fn is_shared(self) -> bool {
+        self != Self::Embedded
+    }
+}
+
 /// How surely BigQuery gets a row once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(

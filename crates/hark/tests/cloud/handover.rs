@@ -23,7 +23,7 @@ fn consumer(place: &Place, nth: u32) -> Child {
 
 /// How many readings the warehouse has, each counted once.
 fn stored(place: &Place) -> u64 {
-    let rows = place.hark(&["export", "--output", "-", "--format", "ndjson"]);
+    let rows = place.hark(&["export", "--output", "-"]);
     rows.split(|it| *it == b'\n').filter(|it| !it.is_empty()).count() as u64
 }
 

@@ -151,9 +151,9 @@ impl Core {
     /// days that it names are read.
     fn once(&self, condition: &str) -> String {
         format!(
-            "(SELECT * FROM `{}` WHERE {condition} \
+            "(SELECT * FROM {} WHERE TRUE \
              QUALIFY ROW_NUMBER() OVER (PARTITION BY device_id, timestamp ORDER BY received_at) = 1)",
-            self.options.name_of(tables::READINGS)
+            tables::all_readings(&self.options, condition)
         )
     }
 }
@@ -296,7 +296,7 @@ impl Warehouse for BigQueryWarehouse {
         Ok(format!(
             "dataset `{}` answers: {} readings of {} devices, {} dead letters",
             self.core.options.dataset_name(),
-            count(tables::READINGS).await?,
+            count(tables::READINGS).await? + count(tables::FAR_READINGS).await?,
             count("devices").await?,
             count(tables::LETTERS).await?,
         ))

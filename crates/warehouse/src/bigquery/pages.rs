@@ -96,16 +96,21 @@ pub(super) async fn page(core: &Core, query: &ReadingQuery) -> Result<Page<Judge
 
 /// Drops readings whose time and receipt both lie before an instant, and says how many.
 pub(super) async fn drop_before(core: &Core, at: Timestamp) -> Result<u64, WarehouseError> {
-    let old = |what: &str| {
-        let sql = format!(
-            "{what} FROM `{}` WHERE timestamp < TIMESTAMP_MICROS(@before) AND received_at < TIMESTAMP_MICROS(@before)",
-            core.options.name_of(tables::READINGS)
-        );
-        Question::new(sql).whole("before", at.as_micros())
-    };
-    let n_old = core.count(old("SELECT COUNT(*)")).await?;
-    if n_old > 0 {
-        core.run(old("DELETE")).await?;
+    let mut n_dropped = 0;
+    for table in [tables::READINGS, tables::FAR_READINGS] {
+        let old = |what: &str| {
+            let sql = format!(
+                "{what} FROM `{}` \
+                 WHERE timestamp < TIMESTAMP_MICROS(@before) AND received_at < TIMESTAMP_MICROS(@before)",
+                core.options.name_of(table)
+            );
+            Question::new(sql).whole("before", at.as_micros())
+        };
+        let n_old = core.count(old("SELECT COUNT(*)")).await?;
+        if n_old > 0 {
+            core.run(old("DELETE")).await?;
+        }
+        n_dropped += n_old;
     }
-    Ok(n_old)
+    Ok(n_dropped)
 }

@@ -46,8 +46,8 @@ impl BigQueryScan {
         let minute =
             format!("UNIX_MICROS(timestamp) - MOD(MOD(UNIX_MICROS(timestamp), {MINUTE}) + {MINUTE}, {MINUTE})");
         let sql = format!(
-            "SELECT {minute} AS minute, COUNT(*) FROM `{}` WHERE {IN_RANGE} GROUP BY minute ORDER BY minute",
-            self.core.options.name_of(tables::READINGS)
+            "SELECT {minute} AS minute, COUNT(*) FROM {} GROUP BY minute ORDER BY minute",
+            tables::all_readings(&self.core.options, IN_RANGE)
         );
         let mut spans = VecDeque::new();
         let mut open: Option<(i64, u64)> = None;
@@ -75,9 +75,21 @@ impl BigQueryScan {
     }
 
     async fn read(&self, span: TimeRange) -> Result<Vec<Judged>, WarehouseError> {
+        let mut readings = Vec::new();
+        let days = tables::days();
+        if span.start < days.end && days.start < span.end {
+            self.read_table(tables::READINGS, span, &mut readings).await?;
+        }
+        if span.start < days.start || days.end < span.end {
+            self.read_table(tables::FAR_READINGS, span, &mut readings).await?;
+        }
+        Ok(in_order(readings))
+    }
+
+    async fn read_table(&self, table: &str, span: TimeRange, readings: &mut Vec<Judged>) -> Result<(), WarehouseError> {
         let core = &*self.core;
         let failed = |error: Error| {
-            let what = format!("failed to read `{}`", core.options.name_of(tables::READINGS));
+            let what = format!("failed to read `{}`", core.options.name_of(table));
             connect::failure(&what, &core.options, &error)
         };
         let wanted = core
@@ -93,7 +105,7 @@ impl BigQueryScan {
             ));
         let session = ReadSession::new()
             .set_data_format(DataFormat::Arrow)
-            .set_table(core.options.table_path(tables::READINGS))
+            .set_table(core.options.table_path(table))
             .set_read_options(reading);
         let session = core
             .reads
@@ -108,7 +120,6 @@ impl BigQueryScan {
             .arrow_schema()
             .map(|it| it.serialized_schema.clone())
             .unwrap_or_default();
-        let mut readings = Vec::new();
         for stream in &session.streams {
             let mut blocks = core.reads.read_rows().set_read_stream(&stream.name).into_reader();
             while let Some(block) = blocks.next().await {
@@ -121,7 +132,7 @@ impl BigQueryScan {
                 }
             }
         }
-        Ok(in_order(readings))
+        Ok(())
     }
 }
 

@@ -22,10 +22,11 @@ type Identity = (i64, DeviceId);
 pub(super) struct Store {
     core: Arc<Core>,
     readings: Appender,
+    far_readings: Appender,
     devices: Appender,
     letters: Appender,
     events: Appender,
-    /// The time of the newest reading of each device that is known to be stored, whoever stored it.
+    /// The time of the newest believable reading of each device that is known to be stored, whoever stored it.
     newest: HashMap<DeviceId, Timestamp>,
     /// What this process has told of each device.
     known: HashMap<DeviceId, Known>,
@@ -48,6 +49,7 @@ impl Store {
         let appender = |table, columns| Appender::new(Arc::clone(&client), &core.options, table, columns);
         let mut store = Self {
             readings: appender(tables::READINGS, columns::readings(&core.signals)),
+            far_readings: appender(tables::FAR_READINGS, columns::readings(&core.signals)),
             devices: appender(tables::DEVICES, columns::devices(&core.signals)),
             letters: appender(tables::LETTERS, columns::letters()),
             events: appender(tables::EVENTS, columns::events()),
@@ -66,7 +68,7 @@ impl Store {
     /// after, which a consumer that died did not tell of.
     async fn look_around(&mut self) -> Result<(), WarehouseError> {
         let sql = format!(
-            "SELECT device_id, UNIX_MICROS(MAX(last_timestamp)), UNIX_MICROS(MAX(last_received_at)) FROM `{}` \
+            "SELECT device_id, UNIX_MICROS(MAX(latest_at)), UNIX_MICROS(MAX(last_received_at)) FROM `{}` \
              GROUP BY device_id",
             self.core.options.name_of(tables::DEVICES)
         );
@@ -83,8 +85,8 @@ impl Store {
         told.await?;
         let after = "timestamp >= TIMESTAMP_MICROS(@from) AND received_at >= TIMESTAMP_MICROS(@since)";
         let sql = format!(
-            "SELECT device_id, UNIX_MICROS(MAX(timestamp)) FROM `{}` WHERE {after} GROUP BY device_id",
-            self.core.options.name_of(tables::READINGS)
+            "SELECT device_id, UNIX_MICROS(MAX(timestamp)) FROM {} WHERE NOT clock_suspect GROUP BY device_id",
+            tables::all_readings(&self.core.options, after)
         );
         let since = Timestamp::from_micros(last_commit);
         let question = Question::new(sql)
@@ -117,22 +119,31 @@ impl Store {
             .filter(|it| !self.unfinished.readings.contains(&identity(it)))
             .copied()
             .collect();
-        self.readings
-            .append(&unwritten.iter().map(|it| rows::reading(it)).collect::<Vec<_>>())
-            .await?;
-        for judged in &unwritten {
-            self.unfinished.readings.insert(identity(judged));
-            let newest = self
-                .newest
-                .entry(judged.reading.device_id.clone())
-                .or_insert(judged.reading.timestamp);
-            *newest = judged.reading.timestamp.max(*newest);
-        }
+        let days = tables::days();
+        let (near, far): (Vec<&Judged>, Vec<&Judged>) = unwritten
+            .into_iter()
+            .partition(|it| days.contains(it.reading.timestamp));
+        self.readings.append(&cells_of(&near)).await?;
+        self.wrote(&near);
+        self.far_readings.append(&cells_of(&far)).await?;
+        self.wrote(&far);
         self.tell_devices(&new, &commit.devices).await?;
         self.write_letters(commit.dead_letters).await?;
         self.tell_incidents(&commit.incidents).await?;
         self.unfinished = Unfinished::default();
         Ok(stored)
+    }
+
+    fn wrote(&mut self, readings: &[&Judged]) {
+        for judged in readings {
+            self.unfinished.readings.insert(identity(judged));
+            if judged.clock_suspect {
+                continue;
+            }
+            let at = judged.reading.timestamp;
+            let newest = self.newest.entry(judged.reading.device_id.clone()).or_insert(at);
+            *newest = at.max(*newest);
+        }
     }
 
     /// Says of each reading whether it is new. Only those are asked for that are not newer than all of their device's.
@@ -141,7 +152,7 @@ impl Store {
             .iter()
             .filter(|it| {
                 let newest = self.newest.get(&it.reading.device_id);
-                newest.is_some_and(|newest| it.reading.timestamp <= *newest)
+                (it.clock_suspect || newest.is_some_and(|newest| it.reading.timestamp <= *newest))
                     && !self.unfinished.readings.contains(&identity(it))
             })
             .collect();
@@ -163,10 +174,12 @@ impl Store {
                 continue;
             };
             let sql = format!(
-                "SELECT DISTINCT UNIX_MICROS(timestamp), device_id FROM `{}` \
-                 WHERE timestamp >= TIMESTAMP_MICROS(@from) AND timestamp <= TIMESTAMP_MICROS(@to) \
-                 AND device_id IN UNNEST(@devices) AND UNIX_MICROS(timestamp) IN UNNEST(@times)",
-                self.core.options.name_of(tables::READINGS)
+                "SELECT DISTINCT UNIX_MICROS(timestamp), device_id FROM {}",
+                tables::all_readings(
+                    &self.core.options,
+                    "timestamp >= TIMESTAMP_MICROS(@from) AND timestamp <= TIMESTAMP_MICROS(@to) \
+                     AND device_id IN UNNEST(@devices) AND UNIX_MICROS(timestamp) IN UNNEST(@times)",
+                )
             );
             let devices: HashSet<&DeviceId> = part.iter().map(|it| &it.reading.device_id).collect();
             let question = Question::new(sql)
@@ -269,6 +282,10 @@ impl Store {
             .collect();
         self.letters.append(&rows).await
     }
+}
+
+fn cells_of(readings: &[&Judged]) -> Vec<Vec<Cell>> {
+    readings.iter().map(|it| rows::reading(it)).collect()
 }
 
 fn identity(judged: &Judged) -> Identity {

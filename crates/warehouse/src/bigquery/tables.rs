@@ -1,6 +1,6 @@
 //! Dataset, tables and views, made where they are missing and widened for new signals.
 
-use domain::Signals;
+use domain::{Signals, TimeRange, Timestamp};
 use google_cloud_bigquery_v2::client::{DatasetService, TableService};
 use google_cloud_bigquery_v2::model::{
     Clustering, Dataset, DatasetReference, Table, TableFieldSchema, TableReference, TableSchema, TimePartitioning,
@@ -15,9 +15,19 @@ use super::{Options, connect};
 use crate::WarehouseError;
 
 pub(super) const READINGS: &str = "sensor_readings";
+/// Readings of times for which BigQuery has no daily partitions: clocks that are wrong by centuries.
+pub(super) const FAR_READINGS: &str = "sensor_readings_of_far_times";
 pub(super) const DEVICES: &str = "device_updates";
 pub(super) const LETTERS: &str = "dead_letters";
 pub(super) const EVENTS: &str = "incident_events";
+
+/// The days for which BigQuery has partitions, 1960-01-01 to 2159-12-30.
+pub(super) fn days() -> TimeRange {
+    TimeRange {
+        start: Timestamp::from_secs(-315_619_200),
+        end: Timestamp::from_secs(5_995_728_000),
+    }
+}
 
 /// What became of one thing that must be there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -57,6 +67,7 @@ pub async fn setup(options: &Options, signals: &Signals, dry_run: bool) -> Resul
     if dry_run && steps[0].made == Made::Missing {
         let all = [
             READINGS,
+            FAR_READINGS,
             DEVICES,
             LETTERS,
             EVENTS,
@@ -83,7 +94,7 @@ struct Layout {
     clustered_by: &'static str,
 }
 
-fn layouts(signals: &Signals) -> [(&'static str, Vec<Column>, Layout); 4] {
+fn layouts(signals: &Signals) -> [(&'static str, Vec<Column>, Layout); 5] {
     let layout = |by_day_of, clustered_by| Layout {
         by_day_of,
         clustered_by,
@@ -94,6 +105,7 @@ fn layouts(signals: &Signals) -> [(&'static str, Vec<Column>, Layout); 4] {
             columns::readings(signals),
             layout(Some("timestamp"), "device_id"),
         ),
+        (FAR_READINGS, columns::readings(signals), layout(None, "device_id")),
         (DEVICES, columns::devices(signals), layout(None, "device_id")),
         (LETTERS, columns::letters(), layout(Some("received_at"), "code")),
         (EVENTS, columns::events(), layout(Some("began"), "incident_id")),
@@ -104,24 +116,33 @@ fn layouts(signals: &Signals) -> [(&'static str, Vec<Column>, Layout); 4] {
 /// last label of each.
 fn views(options: &Options) -> [(&'static str, String); 4] {
     let once = |table: &str, of: &str, by: &str, order: &str| {
-        format!(
-            "SELECT * FROM `{}` WHERE {of} QUALIFY ROW_NUMBER() OVER (PARTITION BY {by} ORDER BY {order}) = 1",
-            options.name_of(table)
-        )
+        format!("SELECT * FROM {table} WHERE {of} QUALIFY ROW_NUMBER() OVER (PARTITION BY {by} ORDER BY {order}) = 1")
     };
-    let event = |of| once(EVENTS, of, "incident_id", "at DESC, seq DESC");
+    let named = |table| format!("`{}`", options.name_of(table));
+    let event = |of| once(&named(EVENTS), of, "incident_id", "at DESC, seq DESC");
     [
         (
             "readings",
-            once(READINGS, "TRUE", "device_id, timestamp", "received_at"),
+            once(
+                &all_readings(options, "TRUE"),
+                "TRUE",
+                "device_id, timestamp",
+                "received_at",
+            ),
         ),
         (
             "devices",
-            once(DEVICES, "TRUE", "device_id", "last_received_at DESC, seq DESC"),
+            once(&named(DEVICES), "TRUE", "device_id", "last_received_at DESC, seq DESC"),
         ),
         ("incidents", event("action = 'told'")),
         ("labels", event("action = 'labelled'")),
     ]
+}
+
+/// The rows of readings of a condition, those of far times too.
+pub(super) fn all_readings(options: &Options, condition: &str) -> String {
+    let of = |table| format!("SELECT * FROM `{}` WHERE {condition}", options.name_of(table));
+    format!("({} UNION ALL {})", of(READINGS), of(FAR_READINGS))
 }
 
 struct Setup<'a> {
