@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bus::{Message, Notes, Outcome, Subscriber};
+use bus::{BusErrorKind, Message, Notes, Outcome, Subscriber};
 use detector::{Assessment, IncidentRules};
 use domain::{DeadLetter, DeviceId, Incident, IncidentId, Judged, Location, Reading, Rejection, Timestamp, wire};
 use tokio_util::sync::CancellationToken;
@@ -63,10 +63,13 @@ impl Consumer {
     pub(crate) async fn run(&self, mut subscriber: Box<dyn Subscriber>, stop: CancellationToken) -> anyhow::Result<()> {
         loop {
             let batch = tokio::select! {
-                () = stop.cancelled() => return Ok(()),
+                () = stop.cancelled() => None,
                 batch = subscriber.pull() => batch?,
             };
-            let Some(batch) = batch else { return Ok(()) };
+            let Some(batch) = batch else {
+                subscriber.close().await;
+                return Ok(());
+            };
             let (messages, receipt) = batch.into_parts();
             let received_at = clock::now();
             metrics::alive(Stage::Consumer, received_at);
@@ -84,7 +87,14 @@ impl Consumer {
             metrics::committed(&committed, &stored, self.fleet.signals(), begun.elapsed());
             mark_duplicates(&mut outcomes, &stored);
             metrics::outcomes(&outcomes);
-            receipt.settle(outcomes).await?;
+            match receipt.settle(outcomes).await {
+                Ok(()) => {}
+                // Everything is stored: what the bus was not told, it delivers again, and it is found to be there.
+                Err(failed) if failed.kind == BusErrorKind::Unavailable => {
+                    warn!(error = %failed, "the bus could not be told, some messages will come again");
+                }
+                Err(failed) => return Err(failed.into()),
+            }
             self.tell(committed, &stored);
             self.tell_incidents(news);
         }
