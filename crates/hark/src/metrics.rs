@@ -1,5 +1,5 @@
 //! The names of all metrics, and the only place that counts. What is a state rather than an event is looked up when
-//! somebody asks, in [`crate::http::gauges`].
+//! somebody asks, in `http::gauges`.
 
 use std::time::Duration;
 
