@@ -137,7 +137,7 @@ class Service:
         self.fix_ports()
         self.environment = {"PATH": os.environ["PATH"], "HOME": str(here), **{
             key: self.text(str(value)) for key, value in (self.service.get("environment") or {}).items()}}
-        self.process = None
+        self.process, self.answer = None, ""
 
     def text(self, text):
         return self.place.rewritten(self.name, text.replace("$$", "$"), self.paths)
@@ -147,7 +147,7 @@ class Service:
         for index, word in enumerate(self.words[:-1]):
             if word in {"--rest-port", "--grpc-port"}:
                 self.words[index + 1] = str(self.place.port(self.name, self.words[index + 1]))
-            if word == "--host":
+            if word in {"--rest-host", "--grpc-host"}:
                 self.words[index + 1] = "127.0.0.1"
 
     def start(self):
@@ -165,7 +165,9 @@ class Service:
         if words[0] == "python":
             words[0] = sys.executable
         words = ["sh", "-c", words[0]] if kind == "CMD-SHELL" else words
-        return subprocess.run(words, env=self.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode == 0
+        asked = subprocess.run(words, env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        self.answer = asked.stdout[-500:]
+        return asked.returncode == 0
 
     def run_to_end(self):
         """Waits for a service that has no health check and ends, as the restart rule says."""
@@ -193,7 +195,7 @@ class Service:
             if self.process.poll() is not None:
                 self.give_up(f"ended with {self.process.returncode}")
             if time.monotonic() - begun > PATIENCE:
-                self.give_up("did not become healthy")
+                self.give_up(f"did not become healthy: {self.answer}")
             time.sleep(0.2)
         return f"healthy after {time.monotonic() - begun:.1f} s"
 

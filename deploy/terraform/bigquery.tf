@@ -76,18 +76,24 @@ locals {
   ]
   tables = {
     sensor_readings = { columns = local.reading_columns, by_day_of = "timestamp", clustered_by = "device_id", kept_days = var.readings_kept_days }
-    device_updates  = { columns = local.device_columns, by_day_of = null, clustered_by = "device_id", kept_days = null }
-    dead_letters    = { columns = local.letter_columns, by_day_of = "received_at", clustered_by = "code", kept_days = null }
-    incident_events = { columns = local.event_columns, by_day_of = "began", clustered_by = "incident_id", kept_days = null }
+    # What lies too far from now for a partition of its own.
+    sensor_readings_of_far_times = { columns = local.reading_columns, by_day_of = null, clustered_by = "device_id", kept_days = null }
+    device_updates               = { columns = local.device_columns, by_day_of = null, clustered_by = "device_id", kept_days = null }
+    dead_letters                 = { columns = local.letter_columns, by_day_of = "received_at", clustered_by = "code", kept_days = null }
+    incident_events              = { columns = local.event_columns, by_day_of = "began", clustered_by = "incident_id", kept_days = null }
   }
   # Each reading once, the first one stored; each device as it was last heard; each incident as it was last told; the last
   # label of each.
-  views = {
-    readings  = { table = "sensor_readings", of = "TRUE", by = "device_id, timestamp", order = "received_at" }
-    devices   = { table = "device_updates", of = "TRUE", by = "device_id", order = "last_received_at DESC, seq DESC" }
-    incidents = { table = "incident_events", of = "action = 'told'", by = "incident_id", order = "at DESC, seq DESC" }
-    labels    = { table = "incident_events", of = "action = 'labelled'", by = "incident_id", order = "at DESC, seq DESC" }
-  }
+  named = { for it in keys(local.tables) : it => "`${var.project_id}.${var.dataset_id}.${it}`" }
+  views = { for it in [
+    {
+      name = "readings", by = "device_id, timestamp", order = "received_at", of = "TRUE",
+      from = "(SELECT * FROM ${local.named.sensor_readings} WHERE TRUE UNION ALL SELECT * FROM ${local.named.sensor_readings_of_far_times} WHERE TRUE)"
+    },
+    { name = "devices", by = "device_id", order = "last_received_at DESC, seq DESC", of = "TRUE", from = local.named.device_updates },
+    { name = "incidents", by = "incident_id", order = "at DESC, seq DESC", of = "action = 'told'", from = local.named.incident_events },
+    { name = "labels", by = "incident_id", order = "at DESC, seq DESC", of = "action = 'labelled'", from = local.named.incident_events },
+  ] : it.name => "SELECT * FROM ${it.from} WHERE ${it.of} QUALIFY ROW_NUMBER() OVER (PARTITION BY ${it.by} ORDER BY ${it.order}) = 1" }
 }
 
 resource "google_bigquery_dataset" "hark" {
@@ -132,6 +138,6 @@ resource "google_bigquery_table" "views" {
 
   view {
     use_legacy_sql = false
-    query          = "SELECT * FROM `${var.project_id}.${var.dataset_id}.${each.value.table}` WHERE ${each.value.of} QUALIFY ROW_NUMBER() OVER (PARTITION BY ${each.value.by} ORDER BY ${each.value.order}) = 1"
+    query          = each.value
   }
 }

@@ -6,6 +6,8 @@
 
 pub mod conformance;
 pub mod embedded;
+#[cfg(feature = "pubsub")]
+pub mod pubsub;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -153,6 +155,9 @@ pub trait Subscriber: Send {
     /// # Errors
     /// When the transport fails for good; passing troubles are retried inside.
     async fn pull(&mut self) -> Result<Option<Batch>, BusError>;
+
+    /// Ends in order: what was settled is told to the transport, what was not handed out is given back.
+    async fn close(self: Box<Self>) {}
 }
 
 /// Settles what a transport handed out; made by adapters.

@@ -2,6 +2,10 @@
 //!
 //! This is the only place that knows which backends there are.
 
+#[cfg(feature = "gcp")]
+mod google;
+mod prepare;
+
 use std::collections::HashSet;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -18,7 +22,11 @@ use tracing::{info, warn};
 use warehouse::embedded::{EmbeddedWarehouse, Options};
 use warehouse::{Commit, IncidentQuery, IncidentUpdate, Warehouse};
 
+pub(crate) use self::prepare::{set_up, try_bus, try_warehouse};
 use crate::config::{BusKind, Config, WarehouseKind};
+use crate::exit::Fault;
+#[cfg(feature = "gcp")]
+use crate::runtime::addressed::Addressed;
 use crate::runtime::canary;
 use crate::runtime::clock;
 use crate::runtime::consumer::Consumer;
@@ -35,6 +43,9 @@ use crate::runtime::tuning::{self, Tuning};
 
 /// How often readings beyond the retention are dropped.
 const RETENTION_ROUND: Duration = Duration::from_secs(3_600);
+
+/// How often a server that does not consume takes up the states that consumers have committed.
+const STATES_ROUND: Duration = Duration::from_secs(30);
 
 /// The shared parts.
 pub(crate) struct App {
@@ -60,9 +71,31 @@ impl App {
         config: Config,
         stop: CancellationToken,
     ) -> anyhow::Result<(Arc<Self>, Box<dyn Subscriber>)> {
+        let warehouse = open_warehouse(&config).await?;
+        let (publisher, subscriber) = open_bus(&config).await?;
+        let app = Self::around(config, warehouse, publisher, stop).await?;
+        Ok((app, subscriber))
+    }
+
+    /// Opens what a server needs that consumes nothing: others do, from the bus that they share.
+    pub(crate) async fn open_beside_consumers(config: Config, stop: CancellationToken) -> anyhow::Result<Arc<Self>> {
+        // What people do with incidents is written where more than one process may write.
+        let warehouse = if config.warehouse.kind.is_shared() {
+            open_warehouse(&config).await?
+        } else {
+            open_warehouse_to_read(&config).await?
+        };
+        let publisher = open_publisher(&config).await?;
+        Self::around(config, warehouse, publisher, stop).await
+    }
+
+    async fn around(
+        config: Config,
+        warehouse: Arc<dyn Warehouse>,
+        publisher: Arc<dyn Publisher>,
+        stop: CancellationToken,
+    ) -> anyhow::Result<Arc<Self>> {
         let prometheus = prometheus(&config.signals);
-        let warehouse = open_warehouse(&config)?;
-        let (publisher, subscriber) = open_bus(&config);
         let fleet = Arc::new(Fleet::new(config.signals.clone()));
         restore(&fleet, warehouse.as_ref()).await?;
         let registry = Arc::new(open_registry(&config));
@@ -86,7 +119,7 @@ impl App {
             started_at: clock::now(),
             stop,
         };
-        Ok((Arc::new(app), subscriber))
+        Ok(Arc::new(app))
     }
 
     /// Starts what runs beside every server: the consumer, the watch on the model pointer, the retention.
@@ -107,16 +140,43 @@ impl App {
         };
         let stop = self.stop.clone();
         tasks.spawn(async move { consumer.run(subscriber, stop).await.context("the consumer failed") });
+        self.watch_over(tasks);
+        // A shared bus brings a probe to anybody's consumer, under its own name.
+        if !self.config.bus.kind.is_shared() {
+            tasks.spawn(canary::run(self.clone()));
+        }
+        if let Some(retention) = self.config.warehouse.retention {
+            tasks.spawn(drop_old(self.clone(), retention));
+        }
+    }
+
+    /// Starts what runs beside a server that does not consume: it takes up states and models as others write them.
+    pub(crate) fn follow(self: &Arc<Self>, tasks: &mut Tasks) {
+        self.watch_over(tasks);
+        let app = self.clone();
+        tasks.spawn(async move {
+            loop {
+                tokio::select! {
+                    () = app.stop.cancelled() => return Ok(()),
+                    () = tokio::time::sleep(STATES_ROUND) => {}
+                }
+                if let Err(cause) = restore(&app.fleet, app.warehouse.as_ref()).await {
+                    warn!(
+                        error = format!("{cause:#}"),
+                        "device states could not be taken up, trying again"
+                    );
+                }
+            }
+        });
+    }
+
+    fn watch_over(self: &Arc<Self>, tasks: &mut Tasks) {
         let (app, stop) = (self.clone(), self.stop.clone());
         tasks.spawn(async move {
             app.live_model.watch(stop).await;
             Ok(())
         });
-        tasks.spawn(canary::run(self.clone()));
         tasks.spawn(silence::watch(self.clone()));
-        if let Some(retention) = self.config.warehouse.retention {
-            tasks.spawn(drop_old(self.clone(), retention));
-        }
     }
 
     /// Trains the first model by itself once enough readings are stored. It is no server, so its end ends nothing.
@@ -128,9 +188,7 @@ impl App {
             Ok(())
         });
     }
-}
 
-impl App {
     /// Trains again and again, as the configuration says.
     pub(crate) fn retrain(self: &Arc<Self>, tasks: &mut Tasks) {
         if let Some(every) = self.config.train.every {
@@ -147,23 +205,38 @@ pub(crate) fn open_registry(config: &Config) -> Registry {
     Registry::new(config.data.dir.join("models"))
 }
 
-/// The warehouse of a configuration, for the one process that writes.
-pub(crate) fn open_warehouse(config: &Config) -> anyhow::Result<Arc<dyn Warehouse>> {
-    let WarehouseKind::Embedded = config.warehouse.kind;
-    let warehouse = EmbeddedWarehouse::open(&config.data.dir, config.signals.clone(), &embedded_options(config));
-    Ok(Arc::new(warehouse.with_context(|| {
-        format!("failed to open the data folder `{}`", config.data.dir.display())
-    })?))
+/// The warehouse of a configuration, for a process that writes.
+pub(crate) async fn open_warehouse(config: &Config) -> anyhow::Result<Arc<dyn Warehouse>> {
+    match config.warehouse.kind {
+        WarehouseKind::Embedded => {
+            let (dir, signals) = (&config.data.dir, config.signals.clone());
+            let warehouse = EmbeddedWarehouse::open(dir, signals, &embedded_options(config));
+            Ok(Arc::new(warehouse.with_context(|| of_folder(config))?))
+        }
+        #[cfg(feature = "gcp")]
+        WarehouseKind::BigQuery => google::warehouse(config).await,
+        #[cfg(not(feature = "gcp"))]
+        WarehouseKind::BigQuery => Err(left_out()),
+    }
 }
 
-/// The warehouse of a configuration, for reading beside the process that writes.
-pub(crate) fn open_warehouse_to_read(config: &Config) -> anyhow::Result<Arc<dyn Warehouse>> {
-    let WarehouseKind::Embedded = config.warehouse.kind;
-    let dir = &config.data.dir;
-    let warehouse = EmbeddedWarehouse::open_read_only(dir, config.signals.clone(), &embedded_options(config));
-    Ok(Arc::new(warehouse.with_context(|| {
-        format!("failed to open the data folder `{}`", dir.display())
-    })?))
+/// The warehouse of a configuration, for reading beside the processes that write.
+pub(crate) async fn open_warehouse_to_read(config: &Config) -> anyhow::Result<Arc<dyn Warehouse>> {
+    match config.warehouse.kind {
+        WarehouseKind::Embedded => {
+            let (dir, signals) = (&config.data.dir, config.signals.clone());
+            let warehouse = EmbeddedWarehouse::open_read_only(dir, signals, &embedded_options(config));
+            Ok(Arc::new(warehouse.with_context(|| of_folder(config))?))
+        }
+        #[cfg(feature = "gcp")]
+        WarehouseKind::BigQuery => google::warehouse_to_read(config).await,
+        #[cfg(not(feature = "gcp"))]
+        WarehouseKind::BigQuery => Err(left_out()),
+    }
+}
+
+fn of_folder(config: &Config) -> String {
+    format!("failed to open the data folder `{}`", config.data.dir.display())
 }
 
 fn embedded_options(config: &Config) -> Options {
@@ -173,17 +246,49 @@ fn embedded_options(config: &Config) -> Options {
     }
 }
 
-/// The bus of a configuration.
-fn open_bus(config: &Config) -> (Arc<dyn Publisher>, Box<dyn Subscriber>) {
-    let BusKind::Embedded = config.bus.kind;
-    let it = &config.bus;
-    let limits = Limits {
-        max_queued: it.max_queued,
-        max_batch: it.max_batch,
-        patience: it.patience,
-    };
-    let (publisher, subscriber) = embedded(limits);
-    (Arc::new(publisher), Box::new(subscriber))
+/// Both ends of the bus of a configuration.
+async fn open_bus(config: &Config) -> anyhow::Result<(Arc<dyn Publisher>, Box<dyn Subscriber>)> {
+    match config.bus.kind {
+        BusKind::Embedded => {
+            let it = &config.bus;
+            let limits = Limits {
+                max_queued: it.max_queued,
+                max_batch: it.max_batch,
+                patience: it.patience,
+            };
+            let (publisher, subscriber) = embedded(limits);
+            Ok((Arc::new(publisher), Box::new(subscriber)))
+        }
+        #[cfg(feature = "gcp")]
+        BusKind::Pubsub => Ok((open_publisher(config).await?, google::subscriber(config).await?)),
+        #[cfg(not(feature = "gcp"))]
+        BusKind::Pubsub => Err(left_out()),
+    }
+}
+
+/// The sending end of a bus that processes share.
+pub(crate) async fn open_publisher(config: &Config) -> anyhow::Result<Arc<dyn Publisher>> {
+    match config.bus.kind {
+        BusKind::Embedded => {
+            let fault = Fault::new(
+                "the embedded bus lies inside of one process",
+                "choose one that processes share, such as bus.kind = \"pubsub\"",
+            );
+            Err(fault.into())
+        }
+        #[cfg(feature = "gcp")]
+        BusKind::Pubsub => {
+            let publisher = google::publisher(config).await?;
+            Ok(Arc::new(Addressed::new(publisher, config.signals.clone())))
+        }
+        #[cfg(not(feature = "gcp"))]
+        BusKind::Pubsub => Err(left_out()),
+    }
+}
+
+#[cfg(not(feature = "gcp"))]
+fn left_out() -> anyhow::Error {
+    Fault::new("Google Cloud is left out of this build", "build with `--features gcp`").into()
 }
 
 /// Takes up the states that were committed with the last readings. A state that another version or other signals

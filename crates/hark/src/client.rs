@@ -34,6 +34,7 @@ struct Answer {
     stored: u64,
     duplicates: u64,
     rejected: u64,
+    queued: u64,
     detail: Option<String>,
     errors: Vec<serde::de::IgnoredAny>,
 }
@@ -86,6 +87,7 @@ impl Client {
                 stored: answer.stored,
                 duplicates: answer.duplicates,
                 rejected: answer.rejected,
+                queued: answer.queued,
             });
         }
         if status.is_client_error() && !answer.errors.is_empty() {

@@ -54,6 +54,7 @@ fn run(cli: Cli) -> anyhow::Result<Exit> {
         Command::Incidents(command) => block_on(commands::incidents::run(config()?, command, format))?,
         Command::Maintenance(command) => commands::maintenance::run(&config()?, command, format)?,
         Command::Config(command) => commands::config::run(&flags, &command, format)?,
+        Command::Setup(args) => block_on(commands::setup::run(config()?, args, format))?,
         Command::Doctor => block_on(commands::doctor::run(config()?, format))?,
         Command::Health { url } => block_on(commands::health::run(url))?,
         Command::Completions { shell } => commands::completions::run(shell)?,

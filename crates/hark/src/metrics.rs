@@ -1,5 +1,5 @@
 //! The names of all metrics, and the only place that counts. What is a state rather than an event is looked up when
-//! somebody asks, in [`crate::http::gauges`].
+//! somebody asks, in `http::gauges`.
 
 use std::time::Duration;
 
@@ -40,7 +40,7 @@ const HEARTBEAT: &str = "hark_heartbeat_timestamp_seconds";
 const BUILD: &str = "hark_build_info";
 
 /// The ways in that a message can name.
-pub(crate) const SOURCES: [&str; 4] = ["http", "simulator", "import", "stdin"];
+pub(crate) const SOURCES: [&str; 5] = ["http", "simulator", "import", "stdin", "pubsub"];
 
 /// The stages of the pipeline that show a sign of life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -2,9 +2,12 @@
 //!
 //! Every write is idempotent by (device, timestamp): the first reading stored wins, so a redelivery changes nothing.
 
+#[cfg(feature = "bigquery")]
+pub mod bigquery;
 pub mod conformance;
 pub mod embedded;
 pub mod incident;
+mod judged;
 pub mod query;
 
 use async_trait::async_trait;

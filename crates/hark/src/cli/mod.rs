@@ -15,7 +15,9 @@ use crate::output::Format;
 pub(crate) use self::forest::{
     ForestCommand, ForestExportArgs, ForestFitArgs, ForestImportArgs, ForestScoreArgs, NumbersArgs,
 };
-pub(crate) use running::{ConsumeArgs, DashboardArgs, Promotion, ServeArgs, SimulateArgs, Speed, TrainArgs, UpArgs};
+pub(crate) use running::{
+    ConsumeArgs, DashboardArgs, Promotion, ServeArgs, SetupArgs, SimulateArgs, Speed, TrainArgs, UpArgs,
+};
 pub(crate) use stored::{
     ConfigCommand, DeadLettersCommand, IncidentChoice, IncidentsCommand, LetterChoice, MaintenanceCommand,
     ModelsCommand,
@@ -124,6 +126,8 @@ pub(crate) enum Command {
     /// Write, check and show the configuration
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Make what the configured bus and warehouse need: topics, subscriptions, tables
+    Setup(SetupArgs),
     /// Try each configured part and say what is wrong with it
     Doctor,
     /// Ask a running Hark whether it is ready: for containers and scripts, by the exit code
@@ -155,6 +159,7 @@ impl Cli {
         match &self.command {
             Command::Up(args) => args.configure(&mut flags),
             Command::Simulate(args) => args.configure(&mut flags),
+            Command::Consume(args) => args.configure(&mut flags),
             Command::Train(args) => args.configure(&mut flags),
             Command::Serve(args) => args.configure(&mut flags),
             Command::Dashboard(args) => args.configure(&mut flags),

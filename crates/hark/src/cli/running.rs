@@ -1,4 +1,4 @@
-//! The commands that run: up, simulate, consume, train, serve, dashboard.
+//! The commands that run: up, simulate, consume, train, serve, dashboard, setup.
 
 use std::time::Duration;
 
@@ -80,6 +80,7 @@ Examples:
   hark simulate --history 7d --output week.ndjson     a week, labelled, as fast as can be
   hark simulate --devices 5 | head                    live messages
   hark simulate --to http://127.0.0.1:8000            live, to a running Hark
+  hark simulate --bus pubsub                          live, to Google Pub/Sub
   hark simulate --start 2025-01-01 --duration 1d --output day.csv")]
 pub(crate) struct SimulateArgs {
     /// How many devices
@@ -116,6 +117,9 @@ pub(crate) struct SimulateArgs {
     /// Send to a running Hark instead
     #[arg(long, value_name = "URL", conflicts_with = "output_format")]
     pub(crate) to: Option<String>,
+    /// Publish to a bus of this kind instead
+    #[arg(long, value_name = "KIND", conflicts_with_all = ["output", "output_format", "to"])]
+    pub(crate) bus: Option<String>,
 }
 
 impl SimulateArgs {
@@ -124,6 +128,7 @@ impl SimulateArgs {
         set(flags, "simulator.interval", "--interval", self.interval.as_ref());
         set(flags, "simulator.seed", "--seed", self.seed);
         set(flags, "simulator.anomaly_rate", "--anomaly-rate", self.anomaly_rate);
+        set(flags, "bus.kind", "--bus", self.bus.as_ref());
     }
 }
 
@@ -132,11 +137,24 @@ impl SimulateArgs {
 #[command(after_help = "\
 Examples:
   hark simulate --history 1d | hark consume        a day of messages through the whole pipeline
-  hark consume --input messages.ndjson")]
+  hark consume --input messages.ndjson
+  hark consume --bus pubsub                        from Google Pub/Sub, side by side with others")]
 pub(crate) struct ConsumeArgs {
-    /// Messages, one a line; - is stdin
-    #[arg(long, value_name = "FILE", default_value = "-")]
-    pub(crate) input: Place,
+    /// Messages, one a line; - is stdin [default: the bus, where processes share it; else stdin]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) input: Option<Place>,
+    /// The kind of bus to consume from, instead of the configured one
+    #[arg(long, value_name = "KIND", conflicts_with = "input")]
+    pub(crate) bus: Option<String>,
+    /// End when the bus brought nothing for so long
+    #[arg(long, value_name = "SPAN", value_parser = parse_span, conflicts_with = "input")]
+    pub(crate) until_idle: Option<Duration>,
+}
+
+impl ConsumeArgs {
+    pub(super) fn configure(&self, flags: &mut Flags) {
+        set(flags, "bus.kind", "--bus", self.bus.as_ref());
+    }
 }
 
 /// Whether a new model takes over.
@@ -223,4 +241,18 @@ impl DashboardArgs {
         set(flags, "dashboard.api", "--api", self.api.as_ref());
         listens(flags, &[Listener::Dashboard], self.insecure);
     }
+}
+
+/// `hark setup`
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "\
+It is safe to repeat: what is there stays as it is.
+
+Examples:
+  hark setup --dry-run    say what is missing, and make nothing
+  PROJECT_ID=plant HARK__BUS__KIND=pubsub hark setup")]
+pub(crate) struct SetupArgs {
+    /// Change nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
 }

@@ -1,8 +1,11 @@
-//! `hark consume`: messages from a file or stdin through the whole pipeline.
+//! `hark consume`: messages from the bus, a file or stdin through the whole pipeline.
 
 use std::io::BufRead;
+use std::time::Duration;
 
 use anyhow::Context;
+use async_trait::async_trait;
+use bus::{Batch, BusError, Subscriber};
 use tokio_util::sync::CancellationToken;
 
 use crate::app::{App, Tasks};
@@ -10,18 +13,33 @@ use crate::cli::ConsumeArgs;
 use crate::commands::target::{Tally, Target};
 use crate::config::Config;
 use crate::output::say;
+use crate::table::Place;
 use crate::{shutdown, table};
 
 /// Lines handed to the bus at a time.
 const BATCH: usize = 1_000;
 
-/// Consumes until the input ends or the process is told to stop. What was told as stored is on the disk.
+/// Consumes from a bus that processes share until the process is told to stop; lines until they end. What was told as
+/// stored is durable.
 pub(crate) async fn run(config: Config, args: ConsumeArgs) -> anyhow::Result<()> {
     let stop = CancellationToken::new();
     shutdown::on_signals(stop.clone())?;
-    let input = args.input.reader()?;
-    let (app, subscriber) = App::open(config, stop.clone()).await?;
     let mut tasks = Tasks::new();
+    let input = match args.input {
+        Some(place) => place.reader()?,
+        None if !config.bus.kind.is_shared() => Place::Standard.reader()?,
+        None => {
+            let (app, subscriber) = App::open(config, stop.clone()).await?;
+            let subscriber = match args.until_idle {
+                Some(patience) => Box::new(UntilIdle { subscriber, patience }),
+                None => subscriber,
+            };
+            app.start(subscriber, &mut tasks);
+            say("consuming from the bus; Ctrl-C stops");
+            return shutdown::join(tasks, stop).await;
+        }
+    };
+    let (app, subscriber) = App::open(config.on_embedded_bus(), stop.clone()).await?;
     app.start(subscriber, &mut tasks);
     let (sender, receiver) = tokio::sync::mpsc::channel(4 * BATCH);
     // A blocking read of stdin cannot be cancelled, so it has a thread of its own that ends with the process.
@@ -34,6 +52,24 @@ pub(crate) async fn run(config: Config, args: ConsumeArgs) -> anyhow::Result<()>
         }
     });
     shutdown::join(tasks, stop).await
+}
+
+/// A subscriber that ends when nothing came for a while.
+struct UntilIdle {
+    subscriber: Box<dyn Subscriber>,
+    patience: Duration,
+}
+
+#[async_trait]
+impl Subscriber for UntilIdle {
+    async fn pull(&mut self) -> Result<Option<Batch>, BusError> {
+        let pulled = tokio::time::timeout(self.patience, self.subscriber.pull()).await;
+        pulled.unwrap_or(Ok(None))
+    }
+
+    async fn close(self: Box<Self>) {
+        self.subscriber.close().await;
+    }
 }
 
 type Line = anyhow::Result<Vec<u8>>;

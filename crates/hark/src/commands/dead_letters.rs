@@ -27,9 +27,9 @@ pub(crate) async fn run(config: Config, command: DeadLettersCommand, format: For
     match command {
         DeadLettersCommand::List { code, limit } => {
             let code = code.as_deref().map(parse_code).transpose()?;
-            list(open_warehouse_to_read(&config)?.as_ref(), code, limit, format).await
+            list(open_warehouse_to_read(&config).await?.as_ref(), code, limit, format).await
         }
-        DeadLettersCommand::Show { id } => show(open_warehouse_to_read(&config)?.as_ref(), id, format).await,
+        DeadLettersCommand::Show { id } => show(open_warehouse_to_read(&config).await?.as_ref(), id, format).await,
         DeadLettersCommand::Replay { choice } => replay(config, choice).await,
         DeadLettersCommand::Purge { choice, yes } => purge(&config, &choice, yes).await,
     }
@@ -153,7 +153,7 @@ async fn chosen(warehouse: &dyn Warehouse, choice: &LetterChoice) -> anyhow::Res
 async fn replay(config: Config, choice: LetterChoice) -> anyhow::Result<()> {
     let stop = CancellationToken::new();
     shutdown::on_signals(stop.clone())?;
-    let (app, subscriber) = App::open(config, stop.clone()).await?;
+    let (app, subscriber) = App::open(config.on_embedded_bus(), stop.clone()).await?;
     let mut tasks = Tasks::new();
     app.start(subscriber, &mut tasks);
     let until = stop.clone();
@@ -188,7 +188,7 @@ async fn send_again(app: &App, choice: &LetterChoice) -> anyhow::Result<()> {
 }
 
 async fn purge(config: &Config, choice: &LetterChoice, yes: bool) -> anyhow::Result<()> {
-    let warehouse = open_warehouse(config)?;
+    let warehouse = open_warehouse(config).await?;
     let ids: Vec<u64> = chosen(warehouse.as_ref(), choice)
         .await?
         .iter()

@@ -10,7 +10,7 @@ use domain::Timestamp;
 use serde_json::json;
 use warehouse::embedded::DataDirLock;
 
-use crate::app::{open_registry, open_warehouse_to_read};
+use crate::app::{open_registry, open_warehouse_to_read, try_bus, try_warehouse};
 use crate::config::Config;
 use crate::exit::Fault;
 use crate::output::{Format, Sheet};
@@ -21,6 +21,10 @@ const TRIAL_BYTES: usize = 1 << 20;
 
 /// No clock that is right shows an earlier time: the beginning of 2026, in seconds.
 const EARLIEST_SECS: i64 = 1_767_225_600;
+
+/// How many seconds two clocks may lie apart, and how many a message may take.
+const MAX_APART: f64 = 5.0;
+const MAX_TRIP: f64 = 20.0;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
@@ -77,11 +81,16 @@ impl Finding {
 /// Tries every part, tells what was found in a line each, and fails when one is broken.
 pub(crate) async fn run(config: Config, format: Format) -> anyhow::Result<()> {
     let dir = config.data.dir.as_path();
-    let mut findings = vec![Finding::ok("bus", "embedded: it lies inside the process")];
+    let mut findings = bus(&config).await;
+    let far_warehouse = far_warehouse(&config).await;
+    let is_far = !far_warehouse.is_empty();
+    findings.extend(far_warehouse);
     let running = if dir.is_dir() {
         findings.push(disk(dir));
         let holder = holder(dir);
-        findings.push(warehouse(&config).await);
+        if !is_far {
+            findings.push(warehouse(&config).await);
+        }
         findings.push(model(&config));
         holder
     } else {
@@ -141,6 +150,68 @@ fn tell(findings: &[Finding], format: Format) -> anyhow::Result<()> {
     sheet.print(format)
 }
 
+/// Sends something through the bus, and compares the clocks where the bus has one.
+async fn bus(config: &Config) -> Vec<Finding> {
+    let nonce = format!("{}-{}", std::process::id(), clock::now().as_micros());
+    let trial = match try_bus(config, &nonce).await {
+        Ok(trial) => trial,
+        Err(error) => return vec![broken_by("bus", &error)],
+    };
+    let mut findings = vec![Finding::ok("bus", trial.words)];
+    if !trial.oddities.is_empty() {
+        findings.push(Finding::warning(
+            "subscription",
+            trial.oddities,
+            "make another one with `hark setup`, or set bus.pubsub as it is",
+        ));
+    }
+    if let Some(theirs) = trial.server_time {
+        let apart = clock::now().seconds_since(theirs);
+        if !(-MAX_APART..=MAX_APART + MAX_TRIP).contains(&apart) {
+            let words = format!("this machine's clock is {apart:.0} s ahead of the bus's");
+            findings.push(Finding::broken("clock", words, "set it, and keep it right with NTP"));
+        }
+    }
+    findings
+}
+
+/// Tries a warehouse that lies elsewhere.
+async fn far_warehouse(config: &Config) -> Vec<Finding> {
+    match try_warehouse(config).await {
+        Ok(None) => Vec::new(),
+        Ok(Some((words, oddities))) => {
+            let mut findings = vec![Finding::ok("warehouse", words)];
+            if !oddities.is_empty() {
+                findings.push(Finding::warning(
+                    "warehouse",
+                    oddities,
+                    "set warehouse.bigquery as it is",
+                ));
+            }
+            findings
+        }
+        Err(error) => vec![broken_by("warehouse", &error)],
+    }
+}
+
+/// What an error says, with the hints inside of it as the way to mend it.
+fn broken_by(part: &'static str, error: &anyhow::Error) -> Finding {
+    let mut words = Vec::new();
+    let mut hints = Vec::new();
+    for cause in error.chain() {
+        let text = cause.to_string();
+        let (message, hint) = text.split_once("\nhint: ").unwrap_or((&text, ""));
+        words.push(message.to_owned());
+        if !hint.is_empty() {
+            hints.push(hint.to_owned());
+        }
+    }
+    Finding {
+        mend: Some(hints.join("; ")).filter(|it| !it.is_empty()),
+        ..Finding::broken(part, words.join(": "), "")
+    }
+}
+
 /// Writes a file and waits until it is on the disk, as every commit does.
 fn disk(dir: &Path) -> Finding {
     let path = dir.join(format!("doctor.{}", std::process::id()));
@@ -180,7 +251,7 @@ async fn warehouse(config: &Config) -> Finding {
             "`hark up` or `hark import` begins it",
         );
     }
-    let checked = match open_warehouse_to_read(config) {
+    let checked = match open_warehouse_to_read(config).await {
         Ok(warehouse) => warehouse.check().await.map_err(anyhow::Error::from),
         Err(error) => Err(error),
     };
@@ -246,7 +317,7 @@ async fn time(config: &Config) -> Finding {
     if now < Timestamp::from_secs(EARLIEST_SECS) {
         return Finding::broken("clock", format!("it shows {now}"), "set it, and keep it right with NTP");
     }
-    let devices = match open_warehouse_to_read(config) {
+    let devices = match open_warehouse_to_read(config).await {
         Ok(warehouse) => warehouse.devices().await.unwrap_or_default(),
         Err(_) => Vec::new(),
     };

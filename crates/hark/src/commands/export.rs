@@ -29,7 +29,7 @@ pub(crate) async fn run(config: Config, args: ExportArgs) -> anyhow::Result<()> 
         start: args.since.unwrap_or(Timestamp::MIN),
         end: args.until.unwrap_or(Timestamp::MAX),
     };
-    let warehouse = open_warehouse_to_read(&config)?;
+    let warehouse = open_warehouse_to_read(&config).await?;
     let mut writer = ReadingWriter::create(&args.output, format, Depth::Verdict, &config.signals)?;
     let mut scan = warehouse.scan(range);
     let mut rows = 0_u64;

@@ -45,7 +45,7 @@ pub(crate) async fn run(config: Config, args: ImportArgs) -> anyhow::Result<()> 
     }
     let stop = CancellationToken::new();
     shutdown::on_signals(stop.clone())?;
-    let (app, subscriber) = App::open(config, stop.clone()).await.map_err(held)?;
+    let (app, subscriber) = App::open(config.on_embedded_bus(), stop.clone()).await.map_err(held)?;
     let mut tasks = Tasks::new();
     app.start(subscriber, &mut tasks);
     let (until, target) = (stop.clone(), Target::Here(app.publisher.clone()));

@@ -13,7 +13,7 @@ use crate::runtime::clock;
 
 /// Lists or shows.
 pub(crate) async fn run(config: Config, command: IncidentsCommand, format: Format) -> anyhow::Result<()> {
-    let warehouse = open_warehouse_to_read(&config)?;
+    let warehouse = open_warehouse_to_read(&config).await?;
     match command {
         IncidentsCommand::List(choice) => list(warehouse.as_ref(), choice, format).await,
         IncidentsCommand::Show { id } => show(warehouse.as_ref(), &id, format).await,

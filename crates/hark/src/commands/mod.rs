@@ -14,6 +14,7 @@ pub(crate) mod incidents;
 pub(crate) mod maintenance;
 pub(crate) mod models;
 pub(crate) mod serve;
+pub(crate) mod setup;
 pub(crate) mod simulate;
 pub(crate) mod target;
 pub(crate) mod train;

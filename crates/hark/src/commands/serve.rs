@@ -1,4 +1,5 @@
-//! `hark serve`: the detection API, and behind it the consumer of what is posted.
+//! `hark serve`: the detection API, and behind it the consumer of what is posted, unless the bus has consumers of its
+//! own.
 
 use std::net::SocketAddr;
 
@@ -17,11 +18,18 @@ pub(crate) async fn run(config: Config) -> anyhow::Result<()> {
     shutdown::on_signals(stop.clone())?;
     let listener = bind(config.api.listen).await?;
     let at = listener.local_addr()?;
-    let (app, subscriber) = App::open(config, stop.clone()).await?;
     let mut tasks = Tasks::new();
-    app.start(subscriber, &mut tasks);
-    app.train_when_ready(&mut tasks);
-    app.retrain(&mut tasks);
+    let app = if config.bus.kind.is_shared() {
+        let app = App::open_beside_consumers(config, stop.clone()).await?;
+        app.follow(&mut tasks);
+        app
+    } else {
+        let (app, subscriber) = App::open(config, stop.clone()).await?;
+        app.start(subscriber, &mut tasks);
+        app.train_when_ready(&mut tasks);
+        app.retrain(&mut tasks);
+        app
+    };
     let routes = http::router(app.clone());
     let until = stop.clone();
     tasks.spawn(async move { http::serve(listener, routes, until).await.context("the API failed") });

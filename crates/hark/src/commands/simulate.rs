@@ -7,6 +7,7 @@ use domain::{Reading, Signals, Timestamp, wire};
 use simulator::Fleet;
 use tokio_util::sync::CancellationToken;
 
+use crate::app::open_publisher;
 use crate::cli::{SimulateArgs, Speed};
 use crate::client::Client;
 use crate::commands::target::{Tally, Target};
@@ -44,7 +45,7 @@ pub(crate) async fn run(config: Config, args: SimulateArgs) -> anyhow::Result<()
         }
     };
     let mut fleet = Fleet::new(params(&config, start, end)?).peekable();
-    let mut sink = Sink::open(&args, &config.signals)?;
+    let mut sink = Sink::open(&args, &config).await?;
     let pace = Pace {
         speed: args.speed,
         start,
@@ -112,7 +113,12 @@ enum Sink {
 }
 
 impl Sink {
-    fn open(args: &SimulateArgs, signals: &Signals) -> anyhow::Result<Self> {
+    async fn open(args: &SimulateArgs, config: &Config) -> anyhow::Result<Self> {
+        let signals = &config.signals;
+        if args.bus.is_some() {
+            let target = Target::Here(open_publisher(config).await?);
+            return Ok(Self::Target(target, signals.clone(), Tally::default()));
+        }
         if let Some(url) = &args.to {
             let target = Target::Remote(Client::new(url)?);
             return Ok(Self::Target(target, signals.clone(), Tally::default()));

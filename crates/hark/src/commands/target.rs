@@ -13,6 +13,8 @@ pub(crate) struct Tally {
     pub(crate) stored: u64,
     pub(crate) duplicates: u64,
     pub(crate) rejected: u64,
+    /// Kept by a bus until a consumer stores them.
+    pub(crate) queued: u64,
 }
 
 impl Tally {
@@ -21,11 +23,15 @@ impl Tally {
         self.stored += other.stored;
         self.duplicates += other.duplicates;
         self.rejected += other.rejected;
+        self.queued += other.queued;
     }
 }
 
 impl std::fmt::Display for Tally {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if self.queued > 0 {
+            return write!(f, "{} readings published", self.queued);
+        }
         write!(
             f,
             "{} readings stored, {} were there already, {} refused",
@@ -54,7 +60,7 @@ impl Target {
                 Ok(match published {
                     Published::Settled(outcomes) => tally(&outcomes),
                     Published::Queued => Tally {
-                        stored: count,
+                        queued: count,
                         ..Tally::default()
                     },
                 })

@@ -51,7 +51,7 @@ pub(crate) async fn run(config: Config, args: UpArgs) -> anyhow::Result<()> {
         app.config.data.dir.display()
     ));
     let empty = app.warehouse.devices().await?.is_empty();
-    if args.no_simulator || (!empty && Past::unfinished(&app.config)?.is_none()) {
+    if args.no_simulator || app.config.bus.kind.is_shared() || (!empty && Past::unfinished(&app.config)?.is_none()) {
         app.train_when_ready(&mut tasks);
     }
     if !args.no_simulator {
@@ -85,7 +85,8 @@ fn serve(app: &Arc<App>, api: TcpListener, page: TcpListener, tasks: &mut Tasks)
 async fn simulate(app: Arc<App>, history: Duration, empty: bool, begun: Instant) -> anyhow::Result<()> {
     let now = clock::now();
     let mut past = Past::unfinished(&app.config)?;
-    if past.is_none() && empty && !history.is_zero() {
+    // A past is made and learned from in one go only where publishing waits for the commit.
+    if past.is_none() && empty && !history.is_zero() && !app.config.bus.kind.is_shared() {
         let start = now.before(history);
         past = Some(Past::begin(
             &app.config,

@@ -9,6 +9,7 @@ use domain::{Signal, Signals};
 use forest::Contamination;
 
 use super::error::{Problem, nearest};
+use super::google;
 use super::layers::{Flags, Listener};
 use super::quantity::{parse_size, parse_span};
 use super::raw::{Raw, RawBus, RawDetector, RawForest, RawSignal, RawSimulator, RawTrain, RawWarehouse};
@@ -16,26 +17,32 @@ use super::values::{Api, Bus, BusKind, Config, Dashboard, Data, Detector, Simula
 use crate::runtime::judging::{Judging, NamedLimits};
 
 /// Notes problems; its methods give `None` for what cannot be used.
-struct Checker<'a>(&'a mut Vec<Problem>);
+pub(super) struct Checker<'a>(&'a mut Vec<Problem>);
 
 impl Checker<'_> {
-    fn take<T>(&mut self, key: &str, result: Result<T, String>) -> Option<T> {
+    pub(super) fn take<T>(&mut self, key: &str, result: Result<T, String>) -> Option<T> {
         result
             .map_err(|problem| self.0.push(Problem::new(key, format!("`{key}`: {problem}"))))
             .ok()
     }
 
-    fn hinted<T>(&mut self, key: &str, message: String, hint: impl Into<String>) -> Option<T> {
+    pub(super) fn hinted<T>(&mut self, key: &str, message: String, hint: impl Into<String>) -> Option<T> {
         self.0.push(Problem::new(key, message).hint(hint));
         None
     }
 
-    fn span(&mut self, key: &str, text: &str) -> Option<Duration> {
+    pub(super) fn span(&mut self, key: &str, text: &str) -> Option<Duration> {
         self.take(key, parse_span(text))
     }
 
     /// A number between these, both included.
-    fn within<T: PartialOrd + std::fmt::Display>(&mut self, key: &str, value: T, low: T, high: T) -> Option<T> {
+    pub(super) fn within<T: PartialOrd + std::fmt::Display>(
+        &mut self,
+        key: &str,
+        value: T,
+        low: T,
+        high: T,
+    ) -> Option<T> {
         if low <= value && value <= high {
             return Some(value);
         }
@@ -47,7 +54,7 @@ impl Checker<'_> {
     }
 
     /// One of a closed set of words.
-    fn word<T: Copy>(&mut self, key: &str, text: &str, words: &[(&str, T)]) -> Option<T> {
+    pub(super) fn word<T: Copy>(&mut self, key: &str, text: &str, words: &[(&str, T)]) -> Option<T> {
         if let Some((_, it)) = words.iter().find(|(word, _)| *word == text) {
             return Some(*it);
         }
@@ -127,6 +134,7 @@ pub(super) fn check(raw: Raw, flags: &Flags, problems: &mut Vec<Problem>) -> Opt
     let detector = detector(&mut it, raw.detector, policy, forest);
     let bus = bus(&mut it, &raw.bus);
     let warehouse = warehouse(&mut it, &raw.warehouse);
+    let google = google::google(&mut it, raw.google, bus.as_ref(), warehouse.as_ref());
     let train = train(&mut it, &raw.train);
     let simulator = simulator(&mut it, &raw.simulator);
     Some(Config {
@@ -144,6 +152,7 @@ pub(super) fn check(raw: Raw, flags: &Flags, problems: &mut Vec<Problem>) -> Opt
         limits: limits?,
         forest: forest?,
         detector: detector?,
+        google: google?,
         bus: bus?,
         warehouse: warehouse?,
         train: train?,
@@ -262,20 +271,28 @@ fn detector(
 }
 
 fn bus(it: &mut Checker<'_>, raw: &RawBus) -> Option<Bus> {
-    let kind = it.word("bus.kind", &raw.kind, &[("embedded", BusKind::Embedded)]);
+    let kinds = [("embedded", BusKind::Embedded), ("pubsub", BusKind::Pubsub)];
+    let kind = it.word("bus.kind", &raw.kind, &kinds);
     let max_queued = it.within("bus.max_queued", raw.max_queued, 1, 10_000_000);
     let max_batch = it.within("bus.max_batch", raw.max_batch, 1, raw.max_queued.clamp(1, 100_000));
     let patience = it.span("bus.patience", &raw.patience);
+    let pubsub = google::pubsub(it, &raw.pubsub);
     Some(Bus {
         kind: kind?,
         max_queued: max_queued?,
         max_batch: max_batch?,
         patience: patience?,
+        pubsub: pubsub?,
     })
 }
 
 fn warehouse(it: &mut Checker<'_>, raw: &RawWarehouse) -> Option<Warehouse> {
-    let kind = it.word("warehouse.kind", &raw.kind, &[("embedded", WarehouseKind::Embedded)]);
+    let kinds = [
+        ("embedded", WarehouseKind::Embedded),
+        ("bigquery", WarehouseKind::BigQuery),
+    ];
+    let kind = it.word("warehouse.kind", &raw.kind, &kinds);
+    let bigquery = google::bigquery(it, &raw.bigquery);
     let retention = match raw.retention.as_str() {
         "forever" => Some(None),
         text => match parse_span(text) {
@@ -291,6 +308,7 @@ fn warehouse(it: &mut Checker<'_>, raw: &RawWarehouse) -> Option<Warehouse> {
         kind: kind?,
         retention: retention?,
         dead_letters_max: raw.dead_letters_max,
+        bigquery: bigquery?,
     })
 }
 

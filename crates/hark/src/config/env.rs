@@ -5,10 +5,16 @@ use std::collections::BTreeMap;
 /// The beginning of the variables that are keys of the configuration: `HARK__API__LISTEN` is `api.listen`.
 pub(crate) const PREFIX: &str = "HARK__";
 
-/// Variables of other names that stand for keys, with the unit that is put behind their value.
-pub(crate) const NAMED: [(&str, &str, &str); 2] = [
-    ("NUM_DEVICES", "simulator.devices", ""),
-    ("PUBLISH_INTERVAL", "simulator.interval", "s"),
+/// Variables of other names that stand for keys: name, key, and what is put before and behind the value.
+pub(crate) const NAMED: [(&str, &str, &str, &str); 8] = [
+    ("NUM_DEVICES", "simulator.devices", "", ""),
+    ("PUBLISH_INTERVAL", "simulator.interval", "", "s"),
+    ("PROJECT_ID", "google.project", "", ""),
+    ("TOPIC_NAME", "bus.pubsub.topic", "", ""),
+    ("SUBSCRIPTION_NAME", "bus.pubsub.subscription", "", ""),
+    ("PUBSUB_EMULATOR_HOST", "bus.pubsub.endpoint", "http://", ""),
+    ("BIGQUERY_REST_ENDPOINT", "warehouse.bigquery.rest_endpoint", "", ""),
+    ("BIGQUERY_GRPC_ENDPOINT", "warehouse.bigquery.grpc_endpoint", "", ""),
 ];
 
 /// The variables of a process that matter here.
@@ -32,9 +38,13 @@ impl Environment {
 
     /// The keys that are set: variable, key, and the value as text. `HARK__` variables come last and so win.
     pub(crate) fn keys(&self) -> Vec<(String, String, String)> {
-        let named = NAMED.iter().filter_map(|(name, key, unit)| {
+        let named = NAMED.iter().filter_map(|(name, key, before, behind)| {
             let value = self.0.get(*name)?;
-            Some(((*name).to_owned(), (*key).to_owned(), format!("{value}{unit}")))
+            Some((
+                (*name).to_owned(),
+                (*key).to_owned(),
+                format!("{before}{value}{behind}"),
+            ))
         });
         let ours = self.0.iter().filter_map(|(name, value)| {
             let key = name.strip_prefix(PREFIX)?.to_lowercase().replace("__", ".");

@@ -6,6 +6,7 @@
 mod check;
 mod env;
 mod error;
+mod google;
 mod layers;
 mod quantity;
 mod raw;
@@ -15,6 +16,8 @@ pub(crate) use env::Environment;
 pub(crate) use error::{ConfigError, nearest};
 pub(crate) use layers::{FILE_NAME, Flags, Listener, Origin, SAMPLE, Setting};
 pub(crate) use quantity::parse_span;
+#[cfg(feature = "gcp")]
+pub(crate) use values::Delivery;
 pub(crate) use values::{BusKind, Config, WarehouseKind};
 
 /// A checked configuration, and where each of its values came from.

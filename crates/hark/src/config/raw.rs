@@ -69,6 +69,26 @@ pub(super) struct RawBus {
     pub(super) max_queued: usize,
     pub(super) max_batch: usize,
     pub(super) patience: String,
+    pub(super) pubsub: RawPubsub,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawPubsub {
+    pub(super) topic: String,
+    pub(super) subscription: String,
+    pub(super) dead_letter_topic: String,
+    pub(super) ordering: bool,
+    pub(super) exactly_once: bool,
+    pub(super) streams: usize,
+    pub(super) lease: String,
+    pub(super) endpoint: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawGoogle {
+    pub(super) project: String,
 }
 
 #[derive(Debug, Deserialize)]
@@ -77,6 +97,17 @@ pub(super) struct RawWarehouse {
     pub(super) kind: String,
     pub(super) retention: String,
     pub(super) dead_letters_max: u64,
+    pub(super) bigquery: RawBigQuery,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawBigQuery {
+    pub(super) dataset: String,
+    pub(super) location: String,
+    pub(super) delivery: String,
+    pub(super) rest_endpoint: String,
+    pub(super) grpc_endpoint: String,
 }
 
 #[derive(Debug, Deserialize)]
@@ -107,6 +138,7 @@ pub(super) struct Raw {
     pub(super) signals: Vec<RawSignal>,
     pub(super) forest: RawForest,
     pub(super) detector: RawDetector,
+    pub(super) google: RawGoogle,
     pub(super) bus: RawBus,
     pub(super) warehouse: RawWarehouse,
     pub(super) train: RawTrain,
@@ -122,6 +154,7 @@ impl Raw {
         let signals = section(tree, "signals", problems);
         let forest = section(tree, "forest", problems);
         let detector = section(tree, "detector", problems);
+        let google = section(tree, "google", problems);
         let bus = section(tree, "bus", problems);
         let warehouse = section(tree, "warehouse", problems);
         let train = section(tree, "train", problems);
@@ -133,6 +166,7 @@ impl Raw {
             signals: signals?,
             forest: forest?,
             detector: detector?,
+            google: google?,
             bus: bus?,
             warehouse: warehouse?,
             train: train?,

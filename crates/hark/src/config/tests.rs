@@ -125,7 +125,7 @@ fn everything_that_is_wrong_is_told_at_once() {
             ("`forest`: the number of trees must lie in 1..=10000, not 0", None),
             (
                 "`bus.kind` is \"kafka\", which does not exist",
-                Some("this build knows \"embedded\""),
+                Some("this build knows \"embedded\" and \"pubsub\""),
             ),
             ("`train.holdout` is 0.95", Some("it must lie between 0 and 0.9")),
         ],
@@ -189,4 +189,58 @@ fn a_file_that_is_missing_or_no_toml_is_told() {
     assert_eq!(error.to_string(), "there is no configuration file `no/such.toml`");
     let error = load("[api\n", &[], Flags::default()).unwrap_err();
     assert!(error.to_string().contains("is not valid TOML"), "{error}");
+}
+
+#[cfg(not(feature = "gcp"))]
+#[test]
+fn a_build_without_google_says_so() {
+    check(
+        "[bus]\nkind = \"pubsub\"\n",
+        &[(
+            "`bus.kind` is \"pubsub\", which this build was made without",
+            Some("use an official build, or build with `--features gcp`"),
+        )],
+    );
+}
+
+#[cfg(feature = "gcp")]
+#[test]
+fn google_needs_a_project_and_fit_names() {
+    check(
+        "[warehouse]\nkind = \"bigquery\"\n",
+        &[(
+            "`google.project` is empty, and `warehouse.kind` = \"bigquery\" needs it",
+            Some("name the Google Cloud project, or set PROJECT_ID"),
+        )],
+    );
+    check(
+        "[bus.pubsub]\ntopic = \"goog\"\nlease = \"1h\"\nendpoint = \"localhost:8085\"\n",
+        &[
+            (
+                "`bus.pubsub.topic` is \"goog\"",
+                Some("write a letter and then letters, digits or -_.~+%, 3 to 255 in all, without the project"),
+            ),
+            ("`bus.pubsub.lease` is \"1h\"", Some("it must lie between 10s and 10m")),
+            (
+                "`bus.pubsub.endpoint` is \"localhost:8085\", which is no address",
+                Some("write it as http://127.0.0.1:8085, or leave it empty for Google's service"),
+            ),
+        ],
+    );
+}
+
+#[test]
+fn the_names_of_the_reference_are_honoured() {
+    let variables = [
+        ("PROJECT_ID", "plant"),
+        ("TOPIC_NAME", "readings"),
+        ("SUBSCRIPTION_NAME", "consumers"),
+        ("PUBSUB_EMULATOR_HOST", "localhost:8085"),
+    ];
+    let loaded = load("", &variables, Flags::default()).unwrap();
+    let value = |key: &str| loaded.origins.iter().find(|it| it.key == key).unwrap().value.clone();
+    assert_eq!(value("google.project"), "\"plant\"");
+    assert_eq!(value("bus.pubsub.topic"), "\"readings\"");
+    assert_eq!(value("bus.pubsub.subscription"), "\"consumers\"");
+    assert_eq!(value("bus.pubsub.endpoint"), "\"http://localhost:8085\"");
 }

@@ -19,10 +19,23 @@ pub(crate) struct Config {
     pub(crate) limits: NamedLimits,
     pub(crate) forest: forest::Params,
     pub(crate) detector: Detector,
+    #[cfg_attr(
+        not(feature = "gcp"),
+        expect(dead_code, reason = "checked in every build, used in one with `gcp`")
+    )]
+    pub(crate) google: Google,
     pub(crate) bus: Bus,
     pub(crate) warehouse: Warehouse,
     pub(crate) train: Train,
     pub(crate) simulator: Simulator,
+}
+
+impl Config {
+    /// This configuration with the bus inside the process, for what is judged and stored by this process alone.
+    pub(crate) fn on_embedded_bus(mut self) -> Self {
+        self.bus.kind = BusKind::Embedded;
+        self
+    }
 }
 
 /// The detection API.
@@ -62,6 +75,44 @@ pub(crate) struct Detector {
 pub(crate) enum BusKind {
     /// Inside the process.
     Embedded,
+    /// Google Pub/Sub.
+    Pubsub,
+}
+
+impl BusKind {
+    /// Whether other processes send to it and consume from it.
+    pub(crate) fn is_shared(self) -> bool {
+        self != Self::Embedded
+    }
+}
+
+/// Google Pub/Sub.
+#[derive(Debug, Clone)]
+#[cfg_attr(
+    not(feature = "gcp"),
+    expect(dead_code, reason = "checked in every build, used in one with `gcp`")
+)]
+pub(crate) struct Pubsub {
+    pub(crate) topic: String,
+    pub(crate) subscription: String,
+    pub(crate) dead_letter_topic: String,
+    pub(crate) ordering: bool,
+    pub(crate) exactly_once: bool,
+    pub(crate) streams: usize,
+    pub(crate) lease: Duration,
+    /// None is Google's service.
+    pub(crate) endpoint: Option<String>,
+}
+
+/// Google Cloud.
+#[derive(Debug, Clone)]
+#[cfg_attr(
+    not(feature = "gcp"),
+    expect(dead_code, reason = "checked in every build, used in one with `gcp`")
+)]
+pub(crate) struct Google {
+    /// Not empty where something needs it.
+    pub(crate) project: String,
 }
 
 /// The way from the senders to the consumer.
@@ -71,6 +122,11 @@ pub(crate) struct Bus {
     pub(crate) max_queued: usize,
     pub(crate) max_batch: usize,
     pub(crate) patience: Duration,
+    #[cfg_attr(
+        not(feature = "gcp"),
+        expect(dead_code, reason = "checked in every build, used in one with `gcp`")
+    )]
+    pub(crate) pubsub: Pubsub,
 }
 
 /// Which warehouse.
@@ -78,6 +134,38 @@ pub(crate) struct Bus {
 pub(crate) enum WarehouseKind {
     /// A SQLite file in the data folder.
     Embedded,
+    /// A dataset of Google BigQuery.
+    BigQuery,
+}
+
+impl WarehouseKind {
+    /// Whether several processes may write to it at the same time.
+    pub(crate) fn is_shared(self) -> bool {
+        self != Self::Embedded
+    }
+}
+
+/// How surely BigQuery gets a row once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Delivery {
+    ExactlyOnce,
+    AtLeastOnce,
+}
+
+/// Google BigQuery.
+#[derive(Debug, Clone)]
+#[cfg_attr(
+    not(feature = "gcp"),
+    expect(dead_code, reason = "checked in every build, used in one with `gcp`")
+)]
+pub(crate) struct BigQuery {
+    pub(crate) dataset: String,
+    pub(crate) location: String,
+    pub(crate) delivery: Delivery,
+    /// None is Google's service.
+    pub(crate) rest_endpoint: Option<String>,
+    /// Likewise.
+    pub(crate) grpc_endpoint: Option<String>,
 }
 
 /// Where readings are kept.
@@ -87,6 +175,11 @@ pub(crate) struct Warehouse {
     /// None keeps everything.
     pub(crate) retention: Option<Duration>,
     pub(crate) dead_letters_max: u64,
+    #[cfg_attr(
+        not(feature = "gcp"),
+        expect(dead_code, reason = "checked in every build, used in one with `gcp`")
+    )]
+    pub(crate) bigquery: BigQuery,
 }
 
 /// How models are trained.

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bus::{Message, Notes, Outcome, Subscriber};
+use bus::{BusErrorKind, Message, Notes, Outcome, Subscriber};
 use detector::{Assessment, IncidentRules};
 use domain::{DeadLetter, DeviceId, Incident, IncidentId, Judged, Location, Reading, Rejection, Timestamp, wire};
 use tokio_util::sync::CancellationToken;
@@ -63,10 +63,13 @@ impl Consumer {
     pub(crate) async fn run(&self, mut subscriber: Box<dyn Subscriber>, stop: CancellationToken) -> anyhow::Result<()> {
         loop {
             let batch = tokio::select! {
-                () = stop.cancelled() => return Ok(()),
+                () = stop.cancelled() => None,
                 batch = subscriber.pull() => batch?,
             };
-            let Some(batch) = batch else { return Ok(()) };
+            let Some(batch) = batch else {
+                subscriber.close().await;
+                return Ok(());
+            };
             let (messages, receipt) = batch.into_parts();
             let received_at = clock::now();
             metrics::alive(Stage::Consumer, received_at);
@@ -84,7 +87,14 @@ impl Consumer {
             metrics::committed(&committed, &stored, self.fleet.signals(), begun.elapsed());
             mark_duplicates(&mut outcomes, &stored);
             metrics::outcomes(&outcomes);
-            receipt.settle(outcomes).await?;
+            match receipt.settle(outcomes).await {
+                Ok(()) => {}
+                // Everything is stored: what the bus was not told, it delivers again, and it is found to be there.
+                Err(failed) if failed.kind == BusErrorKind::Unavailable => {
+                    warn!(error = %failed, "the bus could not be told, some messages will come again");
+                }
+                Err(failed) => return Err(failed.into()),
+            }
             self.tell(committed, &stored);
             self.tell_incidents(news);
         }
@@ -151,7 +161,7 @@ impl Consumer {
             let assessment = self.look(tracked, &reading, received_at, is_taken);
             let told = assessment.as_ref().filter(|_| is_taken).and_then(|it| {
                 let signals = self.fleet.signals();
-                tracked.watched.step(&reading, it, signals, &self.telling())
+                tracked.watched.step(&reading, it, signals, &self.telling(&reading))
             });
             (late, assessment.map(|it| it.verdict), told)
         });
@@ -175,11 +185,14 @@ impl Consumer {
     }
 
     /// When a person is told: the rules, and the threshold that labels have moved.
-    fn telling(&self) -> Telling {
+    /// A reading beyond a limit is told whatever the labels say.
+    fn telling(&self, reading: &Reading) -> Telling {
         let kind = self.live_model.get().map(|it| it.kind);
+        let moved = kind.map_or(0.0, |it| self.tuning.threshold(it));
+        let is_free = moved < 0.0 && self.judging.is_beyond(reading);
         Telling {
             rules: self.rules,
-            threshold: kind.map_or(0.0, |it| self.tuning.threshold(it)),
+            threshold: if is_free { 0.0 } else { moved },
         }
     }
 

@@ -45,6 +45,12 @@ impl Judging {
         self.limits.apply(&self.signals, reading, judged)
     }
 
+    /// Whether a reading lies beyond a limit that a person has set.
+    pub(crate) fn is_beyond(&self, reading: &Reading) -> bool {
+        let judged = self.limits.apply(&self.signals, reading, None);
+        judged.is_some_and(|it| it.verdict.is_anomaly)
+    }
+
     /// Judges a reading and takes nothing in.
     pub(crate) fn peek(
         &self,

@@ -1,13 +1,12 @@
 //! Small settings that people change while Hark runs, each a JSON file in the data folder.
 //!
 //! A change is written beside its place, synced and renamed over it. Another process may change the file as well: it is
-//! read again before every change, and whenever it looks newer.
+//! read again before every change, and every few seconds.
 
 use std::fs;
 use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::SystemTime;
 
 use anyhow::Context;
 use arc_swap::ArcSwap;
@@ -20,16 +19,16 @@ use super::registry::write_durably;
 pub(crate) struct Kept<T> {
     path: PathBuf,
     value: ArcSwap<T>,
-    /// When the file was changed that was read last; changes are made one at a time.
-    modified: Mutex<Option<SystemTime>>,
+    /// Changes are made one at a time.
+    changing: Mutex<()>,
 }
 
-impl<T: Default + Clone + Serialize + DeserializeOwned> Kept<T> {
+impl<T: Default + Clone + PartialEq + Serialize + DeserializeOwned> Kept<T> {
     /// Reads the file; one that is missing says the default.
     pub(crate) fn open(path: PathBuf) -> anyhow::Result<Self> {
         let kept = Self {
             value: ArcSwap::from_pointee(T::default()),
-            modified: Mutex::new(None),
+            changing: Mutex::new(()),
             path,
         };
         kept.reload()?;
@@ -41,37 +40,28 @@ impl<T: Default + Clone + Serialize + DeserializeOwned> Kept<T> {
         self.value.load_full()
     }
 
-    /// Reads the file again if it was changed.
+    /// Reads the file again.
     pub(crate) fn reload(&self) -> anyhow::Result<()> {
-        let mut modified = self.modified.lock().unwrap_or_else(PoisonError::into_inner);
-        self.read(&mut modified)
+        let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        let value = self.read()?;
+        if *self.value.load_full() != value {
+            self.value.store(Arc::new(value));
+        }
+        Ok(())
     }
 
-    fn read(&self, modified: &mut Option<SystemTime>) -> anyhow::Result<()> {
+    fn read(&self) -> anyhow::Result<T> {
         let failed = || {
             format!(
                 "failed to read `{}`\nhint: mend it or move it away",
                 self.path.display()
             )
         };
-        let newest = match fs::metadata(&self.path) {
-            Ok(it) => it.modified().ok(),
-            Err(cause) if cause.kind() == io::ErrorKind::NotFound => {
-                if modified.take().is_some() {
-                    self.value.store(Arc::new(T::default()));
-                }
-                return Ok(());
-            }
-            Err(cause) => return Err(cause).with_context(failed),
-        };
-        if newest.is_some() && newest == *modified {
-            return Ok(());
+        match fs::read(&self.path) {
+            Ok(text) => serde_json::from_slice(&text).with_context(failed),
+            Err(cause) if cause.kind() == io::ErrorKind::NotFound => Ok(T::default()),
+            Err(cause) => Err(cause).with_context(failed),
         }
-        let text = fs::read(&self.path).with_context(failed)?;
-        self.value
-            .store(Arc::new(serde_json::from_slice(&text).with_context(failed)?));
-        *modified = newest;
-        Ok(())
     }
 
     /// Changes it durably; the answer is the change's. A change that fails changes nothing.
@@ -79,13 +69,11 @@ impl<T: Default + Clone + Serialize + DeserializeOwned> Kept<T> {
         &self,
         change: impl FnOnce(&mut T) -> Result<R, E>,
     ) -> Result<R, E> {
-        let mut modified = self.modified.lock().unwrap_or_else(PoisonError::into_inner);
-        self.read(&mut modified)?;
-        let mut value = T::clone(&self.value.load());
+        let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut value = self.read()?;
         let answer = change(&mut value)?;
         let text = serde_json::to_vec_pretty(&value).map_err(anyhow::Error::from)?;
         write_durably(&self.path, &text)?;
-        *modified = fs::metadata(&self.path).and_then(|it| it.modified()).ok();
         self.value.store(Arc::new(value));
         Ok(answer)
     }

@@ -1,5 +1,7 @@
 //! What runs between the ports: the fleet's states, the live model, the consumer loop, training.
 
+#[cfg(feature = "gcp")]
+pub(crate) mod addressed;
 pub(crate) mod canary;
 pub(crate) mod clock;
 pub(crate) mod consumer;

@@ -1,12 +1,12 @@
 //! Writing incidents as the detection tells them, in the transaction of the readings that caused them.
 
-use domain::{Direction, Incident, IncidentKind, Severity, SignalShare, Timestamp};
+use domain::{Incident, IncidentKind, Severity, Timestamp};
 use rusqlite::{Connection, OptionalExtension, Row, params};
-use serde::{Deserialize, Serialize};
 
 use super::failure::{Found, Trouble};
 use super::rows;
 use crate::incident::{BY_ITSELF, IncidentUpdate, REOPEN_SECONDS};
+use crate::judged::{shares_from_json, shares_to_json};
 
 /// The tables, made where they are missing.
 pub(super) const TABLES: &str = "
@@ -124,7 +124,7 @@ fn insert(connection: &Connection, update: &IncidentUpdate) -> rusqlite::Result<
         i64::try_from(it.readings).unwrap_or(i64::MAX),
         it.severity.as_str(),
         it.kind.as_str(),
-        to_json(&it.signals),
+        shares_to_json(&it.signals),
         it.reason,
         it.model_version,
         closed_at,
@@ -168,7 +168,7 @@ fn go_on(connection: &Connection, update: &IncidentUpdate, known: Known) -> rusq
         readings,
         it.severity.as_str(),
         it.kind.as_str(),
-        to_json(&it.signals),
+        shares_to_json(&it.signals),
         it.reason,
         it.closed_at.map(Timestamp::as_micros),
         state,
@@ -202,41 +202,9 @@ pub(super) fn read(row: &Row<'_>) -> Found<Incident> {
         readings: row.get::<_, i64>(7)?.unsigned_abs(),
         severity: Severity::from_name(&severity).ok_or_else(|| damage("an unknown severity"))?,
         kind: IncidentKind::from_name(&kind).ok_or_else(|| damage("an unknown kind"))?,
-        signals: from_json(&row.get::<_, String>(10)?).ok_or_else(|| damage("signals that cannot be read"))?,
+        signals: shares_from_json(&row.get::<_, String>(10)?).ok_or_else(|| damage("signals that cannot be read"))?,
         reason: row.get(11)?,
         model_version: row.get(12)?,
         closed_at: row.get::<_, Option<i64>>(13)?.map(Timestamp::from_micros),
     })
-}
-
-/// A signal's share as the column `signals` has it.
-#[derive(Serialize, Deserialize)]
-struct ShareRow {
-    signal: String,
-    share: f64,
-    direction: String,
-}
-
-fn to_json(shares: &[SignalShare]) -> String {
-    let rows: Vec<ShareRow> = shares
-        .iter()
-        .map(|it| ShareRow {
-            signal: it.signal.clone(),
-            share: it.share,
-            direction: it.direction.as_str().to_owned(),
-        })
-        .collect();
-    serde_json::to_string(&rows).expect("texts and numbers have a form in JSON")
-}
-
-fn from_json(json: &str) -> Option<Vec<SignalShare>> {
-    let rows: Vec<ShareRow> = serde_json::from_str(json).ok()?;
-    let share = |row: ShareRow| {
-        Some(SignalShare {
-            direction: Direction::from_name(&row.direction)?,
-            signal: row.signal,
-            share: row.share,
-        })
-    };
-    rows.into_iter().map(share).collect()
 }

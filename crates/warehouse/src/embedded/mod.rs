@@ -36,6 +36,7 @@ use readers::Readers;
 use schema::Layout;
 use writer::{DropStep, Request, Writer};
 
+use crate::judged;
 use crate::{
     Acted, AuditEntry, Bucket, BucketQuery, Commit, DeadLetterQuery, Device, DeviceActivity, IncidentCount,
     IncidentQuery, IncidentUpdate, Page, ReadingQuery, Scan, ScoreBin, Stored, StoredDeadLetter, StoredIncident,
@@ -171,7 +172,7 @@ impl Drop for Handle {
 impl Warehouse for EmbeddedWarehouse {
     async fn store(&self, commit: Commit) -> Result<Vec<Stored>, WarehouseError> {
         for judged in &commit.readings {
-            rows::check(judged, &self.layout.signals)?;
+            judged::check(judged, &self.layout.signals)?;
         }
         commit.incidents.iter().try_for_each(check_incident)?;
         self.ask(|answer| Request::Store(commit, answer)).await

@@ -3,55 +3,13 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use domain::{
-    DeviceId, Direction, Judged, Judgement, Location, Measurement, Reading, Reason, Signals, Span, Timestamp, Truth,
-    Values, Verdict,
-};
+use domain::{DeviceId, Judged, Judgement, Location, Measurement, Reading, Span, Timestamp, Truth, Values, Verdict};
 use rusqlite::types::ValueRef;
 use rusqlite::{Row, Statement};
-use serde::{Deserialize, Serialize};
 
 use super::failure::{Found, Trouble};
 use super::schema::{BASE, PER_SIGNAL};
-use crate::{WarehouseError, WarehouseErrorKind};
-
-/// Refuses a reading that does not fit the declared signals or holds what SQLite would turn into NULL.
-pub(super) fn check(judged: &Judged, signals: &Signals) -> Result<(), WarehouseError> {
-    let refused = |problem: String| {
-        let reading = &judged.reading;
-        let context = format!(
-            "the reading of {} at {} {problem}",
-            reading.device_id, reading.timestamp
-        );
-        Err(WarehouseError::new(WarehouseErrorKind::Fatal, context))
-    };
-    if judged.reading.values.len() != signals.len() {
-        let n_values = judged.reading.values.len();
-        return refused(format!("has {n_values} values for {} signals", signals.len()));
-    }
-    let Some(verdict) = &judged.verdict else {
-        return Ok(());
-    };
-    if verdict.signals.len() != signals.len() {
-        let n_judgements = verdict.signals.len();
-        return refused(format!("has {n_judgements} judgements for {} signals", signals.len()));
-    }
-    if !verdict.score.is_finite() {
-        return refused(format!("has the score {}", verdict.score));
-    }
-    for (judgement, signal) in verdict.signals.iter().zip(signals.iter()) {
-        let Some(judgement) = judgement else { continue };
-        if !judgement.score.is_finite() {
-            return refused(format!("has the {} score {}", signal.name, judgement.score));
-        }
-        if let Some(span) = judgement.expected
-            && !(span.low.is_finite() && span.high.is_finite())
-        {
-            return refused(format!("expects {} from {} to {}", signal.name, span.low, span.high));
-        }
-    }
-    Ok(())
-}
+use crate::judged::{reasons_from_json, reasons_to_json};
 
 /// The texts that are bound to a statement. Neighbouring readings share most of them, and binding one copies it.
 #[derive(Debug, Default)]
@@ -97,7 +55,7 @@ pub(super) fn bind<'a>(
     bound.bind(statement, 5, 10, verdict.map(|it| &*it.model_version))?;
     statement.raw_bind_parameter(11, verdict.map(|it| it.score))?;
     statement.raw_bind_parameter(12, verdict.map(|it| it.is_anomaly))?;
-    statement.raw_bind_parameter(13, reasons.map(|it| to_json(&it.reasons)))?;
+    statement.raw_bind_parameter(13, reasons.map(|it| reasons_to_json(&it.reasons)))?;
     statement.raw_bind_parameter(14, judged.late)?;
     statement.raw_bind_parameter(15, judged.clock_suspect)?;
     for (nth, value) in reading.values.iter().enumerate() {
@@ -192,7 +150,7 @@ fn verdict(row: &Row<'_>, at: usize, n_signals: usize, names: &mut Names) -> Fou
         names.model_version = Some(model_version.into());
     }
     let reasons = match text(row, at + 12)? {
-        Some(json) => from_json(json)?,
+        Some(json) => reasons_from_json(json).map_err(Trouble::Damage)?,
         None => Vec::new(),
     };
     let first = at + BASE.len();
@@ -260,39 +218,4 @@ pub(super) fn location(building: Option<&str>, floor: Option<&str>, room: Option
         floor: floor.map(str::to_owned),
         room: room.map(str::to_owned),
     }
-}
-
-/// A reason as the column `reasons` has it.
-#[derive(Serialize, Deserialize)]
-struct ReasonRow {
-    signal: String,
-    direction: String,
-    text: String,
-}
-
-fn to_json(reasons: &[Reason]) -> String {
-    let rows: Vec<ReasonRow> = reasons
-        .iter()
-        .map(|it| ReasonRow {
-            signal: it.signal.clone(),
-            direction: it.direction.as_str().to_owned(),
-            text: it.text.clone(),
-        })
-        .collect();
-    serde_json::to_string(&rows).expect("three texts have a form in JSON")
-}
-
-fn from_json(json: &str) -> Found<Vec<Reason>> {
-    let damage = |problem: String| Trouble::Damage(format!("the reasons of a verdict cannot be read: {problem}"));
-    let rows: Vec<ReasonRow> = serde_json::from_str(json).map_err(|it| damage(it.to_string()))?;
-    let reason = |row: ReasonRow| {
-        let known = [Direction::Above, Direction::Below, Direction::Within];
-        let direction = known.into_iter().find(|it| it.as_str() == row.direction);
-        Ok(Reason {
-            direction: direction.ok_or_else(|| damage(format!("unknown direction `{}`", row.direction)))?,
-            signal: row.signal,
-            text: row.text,
-        })
-    };
-    rows.into_iter().map(reason).collect()
 }

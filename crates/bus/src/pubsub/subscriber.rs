@@ -1,0 +1,302 @@
+//! The receiving side: several streams feed one queue, from which batches are handed out.
+
+use std::collections::{HashMap, HashSet};
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use google_cloud_gax::error::rpc::Code;
+use google_cloud_pubsub::client;
+use google_cloud_pubsub::model;
+use google_cloud_pubsub::subscriber::MessageStream;
+use google_cloud_pubsub::subscriber::handler::Handler;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio::time;
+
+use super::{Options, PROBE, connect};
+use crate::{Batch, BusError, BusErrorKind, Message, Outcome, Receipt, Subscriber};
+
+/// How long the last acknowledgements may take when the process ends; what is not told by then comes again.
+const FAREWELL: Duration = Duration::from_secs(5);
+
+/// How long a stream that failed waits before it is opened again; it doubles up to [`LONGEST_WAIT`].
+const FIRST_WAIT: Duration = Duration::from_millis(100);
+const LONGEST_WAIT: Duration = Duration::from_secs(10);
+
+/// A message, the way to settle it and the number of its arrival, or what ended a stream for good.
+type Arrival = Result<(model::Message, Handler, u64), BusError>;
+
+/// The keys whose messages were given back. The ones that had arrived by then must be given back too: they would be
+/// handed out before those that come again.
+#[derive(Debug, Default)]
+struct GivenBack {
+    n_arrived: AtomicU64,
+    keys: Mutex<HashMap<String, u64>>,
+}
+
+impl GivenBack {
+    fn number(&self) -> u64 {
+        self.n_arrived.fetch_add(1, Ordering::Relaxed)
+    }
+
+    fn give_back(&self, keys: impl Iterator<Item = String>) {
+        let now = self.n_arrived.load(Ordering::Relaxed);
+        self.lock().extend(keys.map(|it| (it, now)));
+    }
+
+    /// Whether a message that arrived as this number must follow what was given back.
+    fn must_follow(&self, key: &str, number: u64) -> bool {
+        let mut keys = self.lock();
+        let must = keys.get(key).is_some_and(|it| number < *it);
+        if !must {
+            keys.remove(key);
+        }
+        must
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, u64>> {
+        // No critical section leaves the map half changed.
+        self.keys.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Pulls from a subscription.
+#[derive(Debug)]
+pub struct PubsubSubscriber {
+    options: Options,
+    arrivals: mpsc::Receiver<Arrival>,
+    given_back: Arc<GivenBack>,
+    /// What ended a stream for good, told after the messages that came before it.
+    failure: Option<BusError>,
+    streams: JoinSet<()>,
+    // Keeps the connection while the streams use it.
+    _client: client::Subscriber,
+}
+
+impl PubsubSubscriber {
+    /// Begins to pull from the subscription of these options.
+    ///
+    /// # Errors
+    /// [`BusErrorKind::Unavailable`] when the service cannot be reached, [`BusErrorKind::Fatal`] when there is no such
+    /// subscription or there are no credentials.
+    pub async fn open(options: Options) -> Result<Self, BusError> {
+        let path = options.subscription_path();
+        let known = connect::subscriptions(&options)
+            .await?
+            .get_subscription()
+            .set_subscription(&path)
+            .send()
+            .await;
+        // Whoever may pull need not have the right to look.
+        if let Err(error) = known
+            && connect::code(&error) != Some(Code::PermissionDenied)
+        {
+            return Err(connect::failure(
+                format!("failed to subscribe to `{path}`"),
+                &options,
+                &error,
+            ));
+        }
+        let client = connect::subscribers(&options).await?;
+        let n_streams = options.streams.max(1);
+        let per_stream = (options.max_outstanding / n_streams).max(1);
+        let (sender, arrivals) = mpsc::channel(options.max_outstanding.max(1));
+        let given_back = Arc::new(GivenBack::default());
+        let mut streams = JoinSet::new();
+        for _ in 0..n_streams {
+            let (client, path, lease) = (client.clone(), path.clone(), options.lease);
+            let open = move || {
+                client
+                    .subscribe(&path)
+                    .set_max_outstanding_messages(i64::try_from(per_stream).unwrap_or(i64::MAX))
+                    .set_max_lease_extension(lease)
+                    .build()
+            };
+            streams.spawn(feed(open, options.clone(), Arc::clone(&given_back), sender.clone()));
+        }
+        Ok(Self {
+            options,
+            arrivals,
+            given_back,
+            failure: None,
+            streams,
+            _client: client,
+        })
+    }
+}
+
+/// Hands on what a stream brings until nobody wants it or it failed for good; a stream that failed in passing is
+/// opened again. At the end the service is told the last acknowledgements.
+async fn feed(
+    open: impl Fn() -> MessageStream,
+    options: Options,
+    given_back: Arc<GivenBack>,
+    arrivals: mpsc::Sender<Arrival>,
+) {
+    let mut stream = open();
+    let mut wait = FIRST_WAIT;
+    loop {
+        let next = tokio::select! {
+            () = arrivals.closed() => break,
+            next = stream.next() => next,
+        };
+        let failure = match next {
+            None => break,
+            Some(Ok((message, handler))) => {
+                wait = FIRST_WAIT;
+                let arrival = (message, handler, given_back.number());
+                // What nobody takes any more is dropped, which gives it back.
+                if arrivals.send(Ok(arrival)).await.is_err() {
+                    break;
+                }
+                continue;
+            }
+            Some(Err(error)) => {
+                let what = format!("failed to pull from `{}`", options.subscription_path());
+                connect::failure(what, &options, &error)
+            }
+        };
+        if failure.kind == BusErrorKind::Fatal {
+            // When nobody listens any more, nobody needs to know.
+            let _ = arrivals.send(Err(failure)).await;
+            break;
+        }
+        time::sleep(wait).await;
+        wait = (wait * 2).min(LONGEST_WAIT);
+        stream = open();
+    }
+    stream.shutdown_token().shutdown().await;
+}
+
+#[async_trait]
+impl Subscriber for PubsubSubscriber {
+    async fn pull(&mut self) -> Result<Option<Batch>, BusError> {
+        loop {
+            if let Some(failure) = self.failure.take() {
+                return Err(failure);
+            }
+            let mut arrived = Vec::new();
+            if self
+                .arrivals
+                .recv_many(&mut arrived, self.options.max_batch.max(1))
+                .await
+                == 0
+            {
+                return Ok(None);
+            }
+            let mut messages = Vec::with_capacity(arrived.len());
+            let mut handlers = Vec::with_capacity(arrived.len());
+            for arrival in arrived {
+                match arrival {
+                    Ok((message, handler, _)) if message.attributes.contains_key(PROBE) => handler.ack(),
+                    Ok((message, handler, number)) if self.given_back.must_follow(&message.ordering_key, number) => {
+                        handler.nack();
+                    }
+                    Ok((message, handler, _)) => {
+                        messages.push(received(message));
+                        handlers.push(handler);
+                    }
+                    Err(failure) => self.failure = Some(failure),
+                }
+            }
+            if !messages.is_empty() {
+                let in_hand = InHand {
+                    keys: messages.iter().filter_map(|it| it.ordering_key.clone()).collect(),
+                    given_back: Arc::clone(&self.given_back),
+                    handlers,
+                };
+                return Ok(Some(Batch::new(messages, Box::new(in_hand))));
+            }
+        }
+    }
+
+    async fn close(mut self: Box<Self>) {
+        self.arrivals.close();
+        while self.arrivals.try_recv().is_ok() {}
+        let ended = async { while self.streams.join_next().await.is_some() {} };
+        // What was not told in time is delivered again, and found to be there.
+        let _ = time::timeout(FAREWELL, ended).await;
+    }
+}
+
+fn received(message: model::Message) -> Message {
+    Message {
+        payload: message.data,
+        attributes: message.attributes.into_iter().collect(),
+        ordering_key: Some(message.ordering_key).filter(|it| !it.is_empty()),
+        source: "pubsub",
+    }
+}
+
+/// The receipt of one batch. A handler that is dropped gives its message back.
+struct InHand {
+    handlers: Vec<Handler>,
+    keys: HashSet<String>,
+    given_back: Arc<GivenBack>,
+}
+
+impl Drop for InHand {
+    fn drop(&mut self) {
+        if !self.handlers.is_empty() {
+            self.given_back.give_back(self.keys.drain());
+        }
+    }
+}
+
+#[async_trait]
+impl Receipt for InHand {
+    /// Every outcome is durable by now, so every message is acknowledged; where the subscription confirms
+    /// acknowledgements, the confirmations are awaited.
+    async fn settle(mut self: Box<Self>, outcomes: Vec<Outcome>) -> Result<(), BusError> {
+        if outcomes.len() != self.handlers.len() {
+            let context = format!(
+                "{} outcomes were given for {} messages",
+                outcomes.len(),
+                self.handlers.len()
+            );
+            return Err(BusError::new(BusErrorKind::Fatal, context));
+        }
+        let mut confirming = Vec::new();
+        for handler in std::mem::take(&mut self.handlers) {
+            match handler {
+                Handler::ExactlyOnce(handler) => confirming.push(handler.confirmed_ack()),
+                other => other.ack(),
+            }
+        }
+        let n_messages = confirming.len();
+        let unconfirmed = all_in_order(confirming).await.into_iter().filter_map(Result::err);
+        let mut unconfirmed = unconfirmed.peekable();
+        let Some(first) = unconfirmed.peek().map(ToString::to_string) else {
+            return Ok(());
+        };
+        let n_unconfirmed = unconfirmed.count();
+        let context = format!("{n_unconfirmed} of {n_messages} acknowledgements were not confirmed");
+        Err(BusError::new(BusErrorKind::Unavailable, context).caused_by(first))
+    }
+
+    async fn release(self: Box<Self>) {}
+}
+
+/// Waits for all of these, begun in their order: messages of one key are acknowledged in the order of the key.
+async fn all_in_order<F: Future>(futures: Vec<F>) -> Vec<F::Output> {
+    let mut waiting: Vec<Pin<Box<F>>> = futures.into_iter().map(Box::pin).collect();
+    let mut done: Vec<Option<F::Output>> = waiting.iter().map(|_| None).collect();
+    poll_fn(|context| {
+        for (future, done) in waiting.iter_mut().zip(&mut done) {
+            if let Poll::Ready(output) = future.as_mut().poll(context) {
+                *done = Some(output);
+            }
+        }
+        Poll::Ready(())
+    })
+    .await;
+    for (future, done) in waiting.into_iter().zip(&mut done).filter(|it| it.1.is_none()) {
+        *done = Some(future.await);
+    }
+    done.into_iter().flatten().collect()
+}

@@ -1,0 +1,134 @@
+//! Questions in SQL: always with parameters, always told what each column of the answer holds.
+
+use google_cloud_bigquery::client::BigQuery;
+use google_cloud_bigquery::error::RowError;
+use google_cloud_bigquery::query::Row;
+use google_cloud_bigquery_v2::model::{QueryParameter, QueryParameterType, QueryParameterValue};
+
+use super::columns::{Cell, Column, Kind};
+use super::rows::{Cells, damaged};
+use super::{Options, connect};
+use crate::WarehouseError;
+
+/// A statement with the values of its parameters.
+pub(super) struct Question {
+    sql: String,
+    parameters: Vec<QueryParameter>,
+}
+
+impl Question {
+    pub(super) fn new(sql: impl Into<String>) -> Self {
+        Self {
+            sql: sql.into(),
+            parameters: Vec::new(),
+        }
+    }
+
+    pub(super) fn whole(self, name: &str, value: i64) -> Self {
+        self.with(name, "INT64", value.to_string())
+    }
+
+    pub(super) fn number(self, name: &str, value: f64) -> Self {
+        self.with(name, "FLOAT64", format!("{value:?}"))
+    }
+
+    pub(super) fn text(self, name: &str, value: &str) -> Self {
+        self.with(name, "STRING", value.to_owned())
+    }
+
+    fn with(mut self, name: &str, kind: &str, value: String) -> Self {
+        let parameter = QueryParameter::new()
+            .set_name(name)
+            .set_parameter_type(QueryParameterType::new().set_type(kind))
+            .set_parameter_value(QueryParameterValue::new().set_value(value));
+        self.parameters.push(parameter);
+        self
+    }
+
+    pub(super) fn wholes(self, name: &str, values: impl Iterator<Item = i64>) -> Self {
+        self.list(name, "INT64", values.map(|it| it.to_string()))
+    }
+
+    pub(super) fn texts(self, name: &str, values: impl Iterator<Item = String>) -> Self {
+        self.list(name, "STRING", values)
+    }
+
+    fn list(mut self, name: &str, kind: &str, values: impl Iterator<Item = String>) -> Self {
+        let list = QueryParameterType::new()
+            .set_type("ARRAY")
+            .set_array_type(QueryParameterType::new().set_type(kind));
+        let values = values.map(|it| QueryParameterValue::new().set_value(it));
+        let parameter = QueryParameter::new()
+            .set_name(name)
+            .set_parameter_type(list)
+            .set_parameter_value(QueryParameterValue::new().set_array_values(values));
+        self.parameters.push(parameter);
+        self
+    }
+}
+
+/// Asks, and calls `each` with every row of the answer.
+pub(super) async fn each(
+    client: &BigQuery,
+    options: &Options,
+    question: Question,
+    kinds: Vec<Kind>,
+    mut each: impl FnMut(Cells) -> Result<(), WarehouseError>,
+) -> Result<(), WarehouseError> {
+    let what = format!("failed to ask dataset `{}`", options.dataset_name());
+    let asked = client
+        .query(question.sql)
+        .set_parameter_mode("NAMED")
+        .set_query_parameters(question.parameters)
+        .set_location(&options.location)
+        .until_done()
+        .await;
+    let mut rows = asked.map_err(|it| connect::query_failure(&what, options, &it))?.read();
+    while let Some(row) = rows.next().await {
+        let mut row = row.map_err(|it| match &it {
+            RowError::Rpc { source, .. } => connect::failure(&what, options, source),
+            other => damaged(other.to_string()),
+        })?;
+        let cells = kinds.iter().enumerate().map(|(nth, kind)| cell(&mut row, nth, *kind));
+        each(Cells::new(cells.collect::<Result<_, _>>()?))?;
+    }
+    Ok(())
+}
+
+fn cell(row: &mut Row, nth: usize, kind: Kind) -> Result<Cell, WarehouseError> {
+    let taken = match kind {
+        Kind::Text => row.take::<Option<String>>(nth).map(|it| it.map(Cell::Text)),
+        Kind::Number => row.take::<Option<f64>>(nth).map(|it| it.map(Cell::Number)),
+        Kind::Whole | Kind::Instant => row.take::<Option<i64>>(nth).map(|it| it.map(Cell::Whole)),
+        Kind::Flag => row.take::<Option<bool>>(nth).map(|it| it.map(Cell::Flag)),
+        Kind::Bytes => row
+            .take::<Option<bytes::Bytes>>(nth)
+            .map(|it| it.map(|it| Cell::Bytes(it.to_vec()))),
+    };
+    Ok(taken.map_err(|it| damaged(it.to_string()))?.unwrap_or(Cell::Null))
+}
+
+/// The columns as a list of what to select, instants as microseconds. A column that the table lacks is empty.
+pub(super) fn selected(columns: &[Column], present: &[String]) -> String {
+    let one = |it: &Column| match (present.contains(&it.name), it.kind) {
+        (false, kind) => format!("CAST(NULL AS {}) AS `{}`", sql_type(kind), it.name),
+        (true, Kind::Instant) => format!("UNIX_MICROS(`{0}`) AS `{0}_micros`", it.name),
+        (true, _) => format!("`{}`", it.name),
+    };
+    columns.iter().map(one).collect::<Vec<_>>().join(", ")
+}
+
+fn sql_type(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Text => "STRING",
+        Kind::Number => "FLOAT64",
+        Kind::Whole | Kind::Instant => "INT64",
+        Kind::Flag => "BOOL",
+        Kind::Bytes => "BYTES",
+    }
+}
+
+/// What the columns hold, in order.
+pub(super) fn kinds(columns: &[Column]) -> Vec<Kind> {
+    columns.iter().map(|it| it.kind).collect()
+}

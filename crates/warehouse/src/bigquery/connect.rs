@@ -1,0 +1,171 @@
+//! Clients of the service or of an emulator, and what their failures mean.
+
+use std::time::Duration;
+
+use google_cloud_auth::credentials::{Credentials, anonymous};
+use google_cloud_bigquery::client::{BigQuery, Read, Write};
+use google_cloud_bigquery::error::QueryError;
+use google_cloud_bigquery_v2::client::{DatasetService, TableService};
+use google_cloud_gax::client_builder;
+use google_cloud_gax::error::Error;
+use google_cloud_gax::error::rpc::Code;
+use google_cloud_gax::retry_policy::{Aip194Strict, RetryPolicyExt};
+
+use super::Options;
+use crate::{WarehouseError, WarehouseErrorKind};
+
+/// How long a request that manages something is tried again.
+const ADMIN_LIMIT: Duration = Duration::from_secs(15);
+
+/// How long a query is tried again.
+const QUERY_LIMIT: Duration = Duration::from_secs(60);
+
+/// Puts the address and the credentials of the options into a client's builder.
+macro_rules! addressed {
+    ($builder:expr, $endpoint:expr) => {{
+        let mut builder = $builder;
+        if let Some(endpoint) = $endpoint {
+            builder = builder.with_endpoint(endpoint);
+            if is_emulator(endpoint) {
+                builder = builder.with_credentials(nobody());
+            }
+        }
+        builder.build().await.map_err(unbuilt)
+    }};
+}
+
+/// Google's own addresses, regional ones too, are never plain.
+fn is_emulator(endpoint: &str) -> bool {
+    endpoint.starts_with("http://")
+}
+
+/// An emulator knows no credentials.
+fn nobody() -> Credentials {
+    anonymous::Builder::new().build()
+}
+
+pub(super) async fn datasets(options: &Options) -> Result<DatasetService, WarehouseError> {
+    let retry = Aip194Strict.with_time_limit(ADMIN_LIMIT);
+    addressed!(
+        DatasetService::builder().with_retry_policy(retry),
+        &options.rest_endpoint
+    )
+}
+
+pub(super) async fn tables(options: &Options) -> Result<TableService, WarehouseError> {
+    let retry = Aip194Strict.with_time_limit(ADMIN_LIMIT);
+    addressed!(TableService::builder().with_retry_policy(retry), &options.rest_endpoint)
+}
+
+pub(super) async fn queries(options: &Options) -> Result<BigQuery, WarehouseError> {
+    let retry = google_cloud_bigquery::query::retry_policy::RetryableErrors.with_time_limit(QUERY_LIMIT);
+    let builder = BigQuery::builder()
+        .with_project_id(&options.project)
+        .with_retry_policy(retry);
+    addressed!(builder, &options.rest_endpoint)
+}
+
+pub(super) async fn writes(options: &Options) -> Result<Write, WarehouseError> {
+    addressed!(Write::builder(), &options.grpc_endpoint)
+}
+
+pub(super) async fn reads(options: &Options) -> Result<Read, WarehouseError> {
+    addressed!(Read::builder(), &options.grpc_endpoint)
+}
+
+fn unbuilt(cause: client_builder::Error) -> WarehouseError {
+    let context = if cause.is_default_credentials() {
+        "there are no Google credentials on this machine\nhint: run `gcloud auth application-default login`, or set \
+         GOOGLE_APPLICATION_CREDENTIALS to the key file of a service account"
+    } else {
+        "failed to make a client of BigQuery"
+    };
+    WarehouseError::new(WarehouseErrorKind::Fatal, context).caused_by(cause)
+}
+
+/// The status that the service answered with, if it answered at all.
+pub(super) fn code(error: &Error) -> Option<Code> {
+    let of_http = |it: u16| match it {
+        404 => Some(Code::NotFound),
+        409 => Some(Code::AlreadyExists),
+        403 => Some(Code::PermissionDenied),
+        401 => Some(Code::Unauthenticated),
+        400 => Some(Code::InvalidArgument),
+        _ => None,
+    };
+    let told = error.status().map(|it| it.code).filter(|it| *it != Code::Unknown);
+    told.or_else(|| error.http_status_code().and_then(of_http))
+}
+
+/// What a failure means for a caller. `what` is what was tried: "failed to read `…`".
+pub(super) fn failure(what: &str, options: &Options, error: &Error) -> WarehouseError {
+    let (kind, hint) = match code(error) {
+        Some(Code::NotFound) => (
+            WarehouseErrorKind::Fatal,
+            Some("`hark setup` makes what is missing".to_owned()),
+        ),
+        // Quotas are told with the same status as missing rights.
+        Some(Code::PermissionDenied) if told_of_quota(&error.to_string()) => (WarehouseErrorKind::Retryable, None),
+        Some(Code::PermissionDenied) => (
+            WarehouseErrorKind::Fatal,
+            Some(format!(
+                "give the account roles/bigquery.dataEditor on dataset `{}` and roles/bigquery.jobUser in project `{}`",
+                options.dataset, options.project
+            )),
+        ),
+        Some(Code::Unauthenticated) => (
+            WarehouseErrorKind::Fatal,
+            Some("the credentials are refused; `gcloud auth application-default login` renews them".to_owned()),
+        ),
+        Some(Code::InvalidArgument | Code::FailedPrecondition | Code::Unimplemented) => {
+            (WarehouseErrorKind::Fatal, None)
+        }
+        _ if error.is_authentication() => (
+            WarehouseErrorKind::Fatal,
+            Some("run `gcloud auth application-default login`, or set GOOGLE_APPLICATION_CREDENTIALS".to_owned()),
+        ),
+        Some(_) => (WarehouseErrorKind::Retryable, None),
+        None => {
+            let place = options
+                .rest_endpoint
+                .as_deref()
+                .unwrap_or("https://bigquery.googleapis.com");
+            let hint = format!("see whether {place} can be reached from here");
+            (WarehouseErrorKind::Retryable, Some(hint))
+        }
+    };
+    let context = match hint {
+        Some(hint) => format!("{what}\nhint: {hint}"),
+        None => what.to_owned(),
+    };
+    WarehouseError::new(kind, context).caused_by(error.to_string())
+}
+
+fn told_of_quota(text: &str) -> bool {
+    [
+        "quotaExceeded",
+        "rateLimitExceeded",
+        "Exceeded rate limits",
+        "Quota exceeded",
+    ]
+    .iter()
+    .any(|it| text.contains(it))
+}
+
+/// The same of a query.
+pub(super) fn query_failure(what: &str, options: &Options, error: &QueryError) -> WarehouseError {
+    match error {
+        QueryError::Rpc { source, .. } => failure(what, options, source),
+        QueryError::JobFailed { errors, .. } => {
+            let passing = ["backendError", "internalError", "quotaExceeded", "rateLimitExceeded"];
+            let kind = if errors.iter().any(|it| passing.contains(&it.reason.as_str())) {
+                WarehouseErrorKind::Retryable
+            } else {
+                WarehouseErrorKind::Fatal
+            };
+            let told: Vec<&str> = errors.iter().map(|it| it.message.as_str()).collect();
+            WarehouseError::new(kind, what).caused_by(told.join("; "))
+        }
+        other => WarehouseError::new(WarehouseErrorKind::Fatal, what).caused_by(other.to_string()),
+    }
+}

@@ -1,0 +1,59 @@
+//! Dead letters, newest first.
+
+use domain::RejectionCode;
+
+use super::ask::{self, Question};
+use super::{Core, columns, rows, tables};
+use crate::{Cursor, DeadLetterQuery, Page, StoredDeadLetter, WarehouseError, WarehouseErrorKind};
+
+/// One page of dead letters.
+pub(super) async fn page(core: &Core, query: &DeadLetterQuery) -> Result<Page<StoredDeadLetter>, WarehouseError> {
+    let below = match &query.after {
+        None => i64::MAX,
+        Some(Cursor(text)) => text.parse().map_err(|_| {
+            let context = format!("`{text}` is no cursor of a list of dead letters");
+            WarehouseError::new(WarehouseErrorKind::BadQuery, context)
+        })?,
+    };
+    let columns = columns::letters();
+    let present: Vec<String> = columns.iter().map(|it| it.name.clone()).collect();
+    let sql = format!(
+        "SELECT {} FROM `{}` WHERE id < @below AND (@code = '' OR code = @code) ORDER BY id DESC LIMIT {}",
+        ask::selected(&columns, &present),
+        core.options.name_of(tables::LETTERS),
+        i64::try_from(query.limit).unwrap_or(i64::MAX).saturating_add(1),
+    );
+    let code = query.code.map_or("", RejectionCode::as_str);
+    let question = Question::new(sql).whole("below", below).text("code", code);
+    let mut items = Vec::new();
+    let asked = core.each(question, ask::kinds(&columns), |mut cells| {
+        items.push(rows::stored_letter(&mut cells)?);
+        Ok(())
+    });
+    asked.await?;
+    let has_more = items.len() > query.limit;
+    items.truncate(query.limit);
+    let next = items.last().filter(|_| has_more).map(|it| Cursor(it.id.to_string()));
+    Ok(Page { items, next })
+}
+
+/// How many there are.
+pub(super) async fn count(core: &Core) -> Result<u64, WarehouseError> {
+    let sql = format!("SELECT COUNT(*) FROM `{}`", core.options.name_of(tables::LETTERS));
+    core.count(Question::new(sql)).await
+}
+
+/// Takes letters away, and says how many there were.
+pub(super) async fn purge(core: &Core, ids: &[u64]) -> Result<u64, WarehouseError> {
+    let ids: Vec<i64> = ids.iter().filter_map(|it| i64::try_from(*it).ok()).collect();
+    let table = core.options.name_of(tables::LETTERS);
+    let chosen = |what: &str| {
+        let sql = format!("{what} FROM `{table}` WHERE id IN UNNEST(@ids)");
+        Question::new(sql).wholes("ids", ids.iter().copied())
+    };
+    let n_purged = core.count(chosen("SELECT COUNT(*)")).await?;
+    if n_purged > 0 {
+        core.run(chosen("DELETE")).await?;
+    }
+    Ok(n_purged)
+}
