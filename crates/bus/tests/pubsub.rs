@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use bus::conformance::{self, Ends};
 use bus::pubsub::{Made, Options, PubsubPublisher, PubsubSubscriber, probe, setup};
-use bus::{Batch, BusErrorKind, Message, Notes, Outcome, Publisher, Subscriber};
+use bus::{Batch, BusErrorKind, Message, Notes, Outcome, Publisher};
 
 /// Names that no other test and no earlier run has used.
 fn options() -> Options {

@@ -234,7 +234,7 @@ impl Setup<'_> {
                 .iter()
                 .any(|field| field.name.eq_ignore_ascii_case(&it.name))
         };
-        let lacking: Vec<TableFieldSchema> = columns.iter().filter(|it| !known(it)).map(|it| added(it)).collect();
+        let lacking: Vec<TableFieldSchema> = columns.iter().filter(|it| !known(it)).map(added).collect();
         if lacking.is_empty() {
             return Ok(step(name, Made::Existed));
         }
