@@ -33,7 +33,7 @@ venv() { # folder, requirements file, options of pip…
   echo "installing from PyPI: $(grep -vE '^(#|$)' "$file" | tr '\n' ' ')"
   rm -rf "$folder"
   python3 -m venv "$folder"
-  "$folder/bin/pip" install --quiet --disable-pip-version-check "$@" --requirement "$file"
+  "$folder/bin/pip" install --quiet --no-compile --disable-pip-version-check "$@" --requirement "$file"
   cp "$file" "$folder/requirements.txt"
 }
 

@@ -53,8 +53,87 @@ async function post(world, device) {
 
 const unique = () => `page-test-${process.pid}-${Date.now().toString(36)}`;
 
+/** An incident of a device of its own, made by readings far outside what the fleet knows. @param {World} world @param {string} device */
+async function incident(world, device) {
+  const { signals } = await world.api("/api/v1/summary?hours=24");
+  for (let back = 10; back > 0; back -= 1) {
+    const values = Object.fromEntries(Object.keys(signals).map((name) => [name, 500 + back]));
+    await world.api("/api/v1/readings", { device_id: device, timestamp: new Date(Date.now() - back * 1000).toISOString(), ...values });
+  }
+  const { incidents } = await world.api(`/api/v1/incidents?device_id=${encodeURIComponent(device)}`);
+  assert.equal(incidents.length, 1, "one event is one incident");
+  return incidents[0];
+}
+
 /** @type {[string, (world: World) => Promise<void>][]} */
 export const checks = [
+  ["an incident is triaged from the keyboard alone, in at most 12 presses, and taken back", (world) => onPage(world, async (page) => {
+    const device = unique();
+    const { id } = await incident(world, device);
+    const now = () => world.api(`/api/v1/incidents/${id}`);
+    await page.locator(`[data-incident="${id}"] a`).waitFor();
+    await page.locator(`[data-incident="${id}"] a`).focus();
+    await page.keyboard.press("Enter");
+    await page.locator("#drawer .trail").waitFor();
+    await until("the drawer's charts", () => page.locator("#drawer hark-chart canvas").count(), (it) => it > 0);
+    assert.equal(new URLSearchParams(new URL(page.url()).hash.slice(1)).get("incident"), id);
+    await page.keyboard.press("a");
+    await until("acknowledged", now, (it) => it.state === "acknowledged");
+    await page.keyboard.press("f");
+    await until("labelled", now, (it) => it.label?.label === "false_alarm");
+    await page.locator("#undo").waitFor();
+    await page.keyboard.press("u");
+    await until("taken back", now, (it) => it.label === null && it.state === "acknowledged");
+    await page.keyboard.press("s");
+    await page.locator("#ask textarea").waitFor();
+    await until("focus in the field", () => page.evaluate(() => document.activeElement?.tagName), (it) => it === "TEXTAREA");
+    await page.keyboard.type("a part is ordered");
+    await page.keyboard.press("Tab");
+    await page.keyboard.press("Tab");
+    await page.keyboard.press("Enter");
+    const snoozed = await until("snoozed", now, (it) => it.state === "snoozed");
+    assert.equal(snoozed.audit.at(-1).note, "a part is ordered");
+    await page.keyboard.press("Escape");
+    await page.locator("#drawer").waitFor({ state: "detached" });
+  })],
+
+  ["j and k walk the incidents, ? lists the keys, and a link leads back to one", (world) => onPage(world, async (page) => {
+    const { id } = await incident(world, unique());
+    await page.locator(`[data-incident="${id}"]`).waitFor();
+    await page.keyboard.press("j");
+    await page.locator("#drawer .trail").waitFor();
+    const first = await page.locator("#drawer-title").innerText();
+    await page.keyboard.press("j");
+    await page.keyboard.press("k");
+    await until("the first again", () => page.locator("#drawer-title").innerText(), (it) => it === first);
+    await page.keyboard.press("?");
+    await page.locator("#keys").waitFor();
+    await page.keyboard.press("Escape");
+    await page.locator("#keys").waitFor({ state: "detached" });
+    await page.goto(`${world.origin}/#incident=${id}`);
+    await page.reload();
+    await until("its name", () => page.locator("#drawer .reason").innerText().catch(() => ""), (it) => it.length > 10);
+  })],
+
+  ["a comment is shown as text, whatever it holds", (world) => onPage(world, async (page) => {
+    const { id } = await incident(world, unique());
+    await world.api(`/api/v1/incidents/${id}/comment`, { text: hostile });
+    await page.goto(`${world.origin}/#incident=${id}`);
+    await until("the comment", () => page.locator("#drawer .trail").innerText().catch(() => ""), (it) => it.includes(hostile));
+    assert.equal(await page.evaluate(() => "__pwned" in window), false);
+  })],
+
+  ["labels offer a threshold that one press applies, and a window of maintenance is begun and ended", (world) => onPage(world, async (page) => {
+    await loadAll(page);
+    await page.locator("#labels .measures").waitFor();
+    await page.locator("#window input").fill("belt replaced");
+    await page.locator('#window button[type="submit"]').click();
+    const on = () => world.api("/api/v1/maintenance").then((it) => it.windows.filter((/** @type {any} */ one) => one.active));
+    await until("a window", on, (it) => it.length > 0);
+    await page.locator("#maintenance .near button").first().click();
+    await until("no window", on, (it) => it.length === 0);
+  })],
+
   ["the page counts as many devices as the API", (world) => onPage(world, async (page) => {
     await until("the same number of devices", async () => ({
       page: await page.locator("#total").getAttribute("data-total"), api: String((await world.api("/api/v1/summary?hours=24")).devices.total),
@@ -252,6 +331,29 @@ export const checks = [
     assert.ok(weight <= 120_000, `${weight} bytes`);
     assert.ok(weight > 0);
   })],
+
+  ...["light", "dark"].map((scheme) => /** @type {[string, (world: World) => Promise<void>]} */ ([
+    `axe finds no violation in the drawer and the keys, ${scheme}`, async (world) => {
+      const { id } = await incident(world, unique());
+      await onPage(world, async (page) => {
+        await page.locator("#drawer .trail").waitFor();
+        await page.keyboard.press("s");
+        await page.locator("#ask").waitFor();
+        await page.evaluate(axe);
+        const run = () => page.evaluate(async () => {
+          // @ts-ignore: axe is what was just added.
+          const result = await window.axe.run(document);
+          return result.violations.map((/** @type {any} */ it) => `${it.id}: ${it.nodes.map((/** @type {any} */ node) => node.target).join(" ")}`);
+        });
+        assert.deepEqual(await run(), []);
+        await page.keyboard.press("Escape");
+        await page.locator("#drawer").focus();
+        await page.keyboard.press("?");
+        await page.locator("#keys").waitFor();
+        assert.deepEqual(await run(), []);
+      }, { scheme }, `#incident=${id}`);
+    },
+  ])),
 
   ["no width from 320 px up scrolls sideways", async (world) => {
     for (const width of [320, 360, 768, 1366, 1920]) {

@@ -10,9 +10,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, oneshot};
-use tokio::time;
+use tokio::time::{self, Instant};
 
-use crate::{Batch, BusError, BusErrorKind, Message, Outcome, Published, Publisher, Receipt, Subscriber};
+use crate::{Backlog, Batch, BusError, BusErrorKind, Message, Outcome, Published, Publisher, Receipt, Subscriber};
 
 /// How much an embedded bus holds, and how long a publisher waits for room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -93,6 +93,7 @@ struct Portion {
     publication: Arc<Publication>,
     first: usize,
     messages: Vec<Message>,
+    since: Instant,
 }
 
 /// One call of `publish`, alive until each of its messages is settled. Dropped before that, it drops `answer`, which
@@ -131,6 +132,7 @@ impl Publisher for EmbeddedPublisher {
             publication,
             first: 0,
             messages,
+            since: Instant::now(),
         })?;
         let outcomes = outcomes.await.map_err(|_| {
             BusError::new(
@@ -139,6 +141,16 @@ impl Publisher for EmbeddedPublisher {
             )
         })?;
         Ok(Published::Settled(outcomes))
+    }
+
+    fn backlog(&self) -> Option<Backlog> {
+        let queue = &self.0.0;
+        let oldest = queue.lock().portions.front().map(|it| it.since);
+        Some(Backlog {
+            messages: u64::from(queue.max_queued).saturating_sub(queue.room.available_permits() as u64),
+            capacity: queue.max_queued.into(),
+            oldest_wait: oldest.map(|it| it.elapsed()).unwrap_or_default(),
+        })
     }
 }
 
@@ -246,6 +258,7 @@ impl Portion {
             publication: Arc::clone(&self.publication),
             first: self.first + at,
             messages: self.messages.split_off(at),
+            since: self.since,
         }
     }
 
@@ -368,6 +381,8 @@ mod tests {
         conformance::poll_once(&mut second).await;
         let (messages, receipt) = subscriber.pull().await.unwrap().unwrap().into_parts();
         assert_eq!(messages.len(), 2);
+        let backlog = publisher.backlog().unwrap();
+        assert_eq!((backlog.messages, backlog.capacity), (2, 4));
         let stored = Outcome::Stored(Notes::default());
         receipt.settle(vec![stored.clone(), Outcome::Duplicate]).await.unwrap();
         assert_eq!(first.await.unwrap(), Published::Settled(vec![stored]));

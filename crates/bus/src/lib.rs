@@ -10,6 +10,7 @@ pub mod embedded;
 pub mod pubsub;
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -50,6 +51,8 @@ pub enum Outcome {
     Duplicate,
     /// It is among the dead letters, durably, with this reason.
     Rejected(Rejection),
+    /// It was a probe: it went the whole way, and nothing is kept of it.
+    Probe,
 }
 
 /// What the sender of a stored reading may want to know.
@@ -61,6 +64,17 @@ pub struct Notes {
     pub late: bool,
     /// Its time lies further ahead than is believable.
     pub clock_suspect: bool,
+}
+
+/// What lies on a bus that its adapter can look into.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Backlog {
+    /// Messages inside, waiting or in a consumer's hands.
+    pub messages: u64,
+    /// How many there may be.
+    pub capacity: u64,
+    /// How long the oldest of those that wait has waited.
+    pub oldest_wait: Duration,
 }
 
 /// What a publisher can say when `publish` returns.
@@ -125,6 +139,11 @@ pub trait Publisher: Send + Sync {
     /// [`BusErrorKind::Full`] when there is no room: nothing was taken. Any other kind: some may have been taken, and
     /// publishing all of them again is safe, since a reading is stored once.
     async fn publish(&self, messages: Vec<Message>) -> Result<Published, BusError>;
+
+    /// What lies on the bus now; none where the transport does not tell its senders.
+    fn backlog(&self) -> Option<Backlog> {
+        None
+    }
 }
 
 /// The receiving side, owned by one consumer loop.

@@ -1,5 +1,5 @@
 //! Writes the small model that the golden file of this format version holds:
-//! `cargo run -p detector --example golden_model > crates/detector/golden/model-1.hark`.
+//! `cargo run -p detector --example golden_model > crates/detector/golden/model-3.hark`.
 
 use std::io::Write;
 

@@ -1,11 +1,11 @@
 //! Trains on the `split = train` rows of a table `series,timestamp,split,<signals…>` on stdin, judges all its rows in
-//! order, and writes `series,timestamp,score,flag,alert,reason`: what `hark backtest` does, without the program around
+//! order, and writes `series,timestamp,score,flag,alert,incident,reason` (`incident` is 1 where one opens): what `hark backtest` does, without the program around
 //! it. The argument is the kind: `hybrid` (default), `statistical`, `isolation-forest`; a second one is the budget.
 
 use std::collections::HashMap;
 use std::io::{BufRead, BufWriter, Write};
 
-use detector::{BaselinePass, DeviceState, FeaturePass, Kind, Plan, ThresholdPolicy};
+use detector::{BaselinePass, DeviceState, FeaturePass, Happening, IncidentRules, Kind, Plan, ThresholdPolicy, Watch};
 use domain::{DeviceId, Measurement, Reading, Signal, Signals, Timestamp, Values};
 
 type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
@@ -25,18 +25,30 @@ fn main() -> Outcome<()> {
     training().for_each(|it| pass.push(it));
     let model = pass.fit("judge".into(), Timestamp::EPOCH, 2)?.0;
     let mut out = BufWriter::new(std::io::stdout().lock());
-    writeln!(out, "series,timestamp,score,flag,alert,reason")?;
-    let mut states: HashMap<DeviceId, DeviceState> = HashMap::new();
+    writeln!(out, "series,timestamp,score,flag,alert,incident,reason")?;
+    let mut states: HashMap<DeviceId, (DeviceState, Watch)> = HashMap::new();
+    let rules = IncidentRules::default();
     for (reading, _) in &rows {
-        let state = states
+        let (state, watch) = states
             .entry(reading.device_id.clone())
-            .or_insert_with(|| DeviceState::new(&signals));
+            .or_insert_with(|| (DeviceState::new(&signals), Watch::default()));
         let is_taken = state.accepts(reading.timestamp);
-        let it = model.step(state, reading);
+        let assessment = model.assess(state, reading);
+        let happening = assessment.sign.and_then(|sign| {
+            let (next, happening) = watch.step(&sign, &rules);
+            *watch = next;
+            happening
+        });
+        let incident = u8::from(matches!(happening, Some(Happening::Opened(_))));
+        let it = assessment.verdict;
         let alert = u8::from(is_taken && state.has_alerted());
         let reason = it.reasons.first().map_or("", |it| it.text.as_str());
         let (device, at, flag) = (&reading.device_id, reading.timestamp, u8::from(it.is_anomaly));
-        writeln!(out, "{device},{at},{},{flag},{alert},\"{reason}\"", -it.score)?;
+        writeln!(
+            out,
+            "{device},{at},{},{flag},{alert},{incident},\"{reason}\"",
+            -it.score
+        )?;
     }
     Ok(())
 }

@@ -10,7 +10,7 @@
 //! 32 bytes  SHA-256 of all of the above
 //! ```
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use domain::{DeviceId, MAX_SIGNALS, Signal, Signals, Timestamp};
@@ -18,18 +18,17 @@ use forest::{Contamination, Forest, Params};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::bar::Bar;
 use crate::features::{Baseline, Extractor, FeatureSpec};
 use crate::heads::{Pace, Tempo};
 use crate::kind::Kind;
 use crate::model::{Model, Provenance, SignalModel, WholeForest};
 use crate::reference::{Reference, References};
+use crate::shift::{Deciles, Trained};
 use crate::threshold::ThresholdPolicy;
 
 const MAGIC: &[u8; 8] = b"HARKMODL";
-const VERSION: u32 = 2;
-
-/// The oldest format that is still read: models of the kind `isolation-forest`, without a word on heads.
-const OLDEST: u32 = 1;
+const VERSION: u32 = 3;
 const HASH_BYTES: usize = 32;
 
 /// The longest model file that is read.
@@ -45,7 +44,7 @@ pub enum ArtifactError {
     #[error("it is not a Hark model file")]
     Foreign,
     /// A format that this program does not read.
-    #[error("it has format version {0}, this program reads versions {OLDEST} to {VERSION}")]
+    #[error("it has format version {0}, this program reads version {VERSION}")]
     Version(u32),
     /// The hash does not fit.
     #[error("it is damaged: the SHA-256 at its end does not fit its content")]
@@ -68,19 +67,17 @@ pub enum ArtifactError {
 #[serde(deny_unknown_fields)]
 struct Header {
     version: String,
-    #[serde(default = "first_kind")]
     kind: Kind,
-    #[serde(default)]
     tempo: Tempo,
-    #[serde(default)]
     line: f64,
-    #[serde(default = "no_fleet")]
+    bar: BarHeader,
+    scores: Option<Deciles>,
     fleet: [f64; 3],
-    #[serde(default)]
     devices: Vec<DeviceHeader>,
-    #[serde(default)]
     whole: Option<WholeHeader>,
     spec: FeatureSpec,
+    /// By the name of the type, in order, a place per signal.
+    peers: BTreeMap<String, Vec<Option<Baseline>>>,
     signals: Vec<SignalHeader>,
     provenance: ProvenanceHeader,
 }
@@ -92,17 +89,9 @@ struct SignalHeader {
     unit: String,
     short: String,
     baseline: Option<Baseline>,
+    deciles: Option<Deciles>,
     /// Where there is one, a forest follows.
     threshold: Option<f64>,
-}
-
-/// The kind of all models before kinds had names.
-fn first_kind() -> Kind {
-    Kind::IsolationForest
-}
-
-fn no_fleet() -> [f64; 3] {
-    [1.0; 3]
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -111,6 +100,16 @@ struct DeviceHeader {
     id: String,
     learned: u64,
     banks: [f64; 3],
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct BarHeader {
+    start: f64,
+    scale: f64,
+    share: f64,
+    upper: f64,
+    weeks: f64,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -169,7 +168,7 @@ impl Model {
         let rest = bytes.strip_prefix(MAGIC).ok_or(ArtifactError::Foreign)?;
         let (version, rest) = rest.split_first_chunk().ok_or(ArtifactError::Hash)?;
         let version = u32::from_le_bytes(*version);
-        if !(OLDEST..=VERSION).contains(&version) {
+        if version != VERSION {
             return Err(ArtifactError::Version(version));
         }
         let body = rest.len().checked_sub(HASH_BYTES).ok_or(ArtifactError::Hash)?;
@@ -204,12 +203,15 @@ fn header(model: &Model) -> Header {
         .signals
         .iter()
         .zip(model.extractor.baselines())
-        .zip(&model.forests);
+        .zip(&model.forests)
+        .zip(&model.trained.signals);
     Header {
         version: model.version.to_string(),
         kind: model.kind,
         tempo: model.pace.tempo,
         line: model.line,
+        bar: bar_header(&model.bar),
+        scores: model.trained.scores,
         fleet: model.references.fleet,
         devices: device_headers(&model.references),
         whole: model.whole.as_ref().map(|it| WholeHeader {
@@ -218,12 +220,14 @@ fn header(model: &Model) -> Header {
             id: it.id,
         }),
         spec: model.extractor.spec().clone(),
+        peers: model.peers.clone().into_iter().collect(),
         signals: signals
-            .map(|((signal, baseline), part)| SignalHeader {
+            .map(|(((signal, baseline), part), deciles)| SignalHeader {
                 name: signal.name.clone(),
                 unit: signal.unit.clone(),
                 short: signal.short.clone(),
                 baseline: *baseline,
+                deciles: *deciles,
                 threshold: part.as_ref().map(|it| it.threshold),
             })
             .collect(),
@@ -253,6 +257,14 @@ fn assemble(
     whole: Option<WholeForest>,
 ) -> Result<Model, ArtifactError> {
     let references = references(&header)?;
+    let bar = bar(&header.bar)?;
+    let trained = Trained {
+        signals: header.signals.iter().map(|it| it.deciles).collect(),
+        scores: header.scores,
+    };
+    if header.peers.values().any(|it| it.len() != header.signals.len()) {
+        return Err(ArtifactError::Content("a type of devices has other signals".to_owned()));
+    }
     let it = header.provenance;
     let signals = header.signals.iter().map(|it| Signal {
         name: it.name.clone(),
@@ -269,7 +281,10 @@ fn assemble(
         references,
         whole,
         line: header.line,
+        bar,
+        trained,
         extractor: Extractor::new(header.spec, baselines),
+        peers: header.peers.into_iter().collect(),
         forests,
         provenance: Provenance {
             created_at: Timestamp::from_micros(it.created_at_micros),
@@ -287,6 +302,30 @@ fn assemble(
             },
             policy: it.threshold,
         },
+    })
+}
+
+fn bar_header(bar: &Bar) -> BarHeader {
+    BarHeader {
+        start: bar.start,
+        scale: bar.scale,
+        share: bar.share,
+        upper: bar.upper,
+        weeks: bar.weeks,
+    }
+}
+
+fn bar(header: &BarHeader) -> Result<Bar, ArtifactError> {
+    let numbers = [header.start, header.scale, header.share, header.upper, header.weeks];
+    if !(numbers.iter().all(|it| it.is_finite()) && header.scale > 0.0) {
+        return Err(ArtifactError::Content("the bar has no scale".to_owned()));
+    }
+    Ok(Bar {
+        start: header.start,
+        scale: header.scale,
+        share: header.share,
+        upper: header.upper,
+        weeks: header.weeks,
     })
 }
 

@@ -14,11 +14,12 @@ pub(crate) const LINE: f64 = 0.587_786_664_902_119;
 /// How much head A gives way at full trust.
 const YIELD: f64 = 0.5;
 
-/// The evidence of place is at the line when the device leaves its places, whatever the weight.
-const EARLY: f64 = LINE / PLACE;
+/// The weight of the evidence of place at full trust. It is steady, and with this weight its tail on normal days falls off
+/// as that of head A does, so that one bar serves both.
+const PLACE: f64 = 2.0;
 
-/// The weight of the evidence of place at full trust: what it says is steady, and little beyond the bar says much.
-const PLACE: f64 = 6.0;
+/// From so much short of the bar on the evidence of place has its weight; what lies further off tells little.
+const NEAR: f64 = 0.3;
 
 /// The least weight, which keeps the order of readings without giving any a say.
 const LEAST: f64 = 0.05;
@@ -27,60 +28,78 @@ const LEAST: f64 = 0.05;
 const DISTRUST: f64 = 2.0;
 
 /// The forest counts from so many spreads beyond its usual upper end, and by so much for each.
-const FOREST: (f64, f64) = (1.0, 0.2);
+const FOREST: (f64, f64) = (1.0, 1.2);
 
 /// The evidence, weighed.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Combined {
     /// How far beyond normal.
     pub(crate) score: f64,
-    /// Whether the evidence of place says more than head A.
-    pub(crate) is_place: bool,
+    /// Which evidence says most.
+    pub(crate) leading: Leading,
+}
+
+/// The evidence that makes a score.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Leading {
+    /// The largest deviation.
+    Spike,
+    /// The smoothed deviations.
+    Smooth,
+    /// The roughness.
+    Rough,
+    /// Where the device is.
+    Place,
 }
 
 /// Weighs the evidence. `familiar` is the forest's, in spreads beyond its usual upper end.
 pub(crate) fn combine(kind: Kind, evidence: &Evidence, references: &[f64; 3], familiar: Option<f64>) -> Combined {
-    let ratios = evidence
-        .banks
-        .iter()
-        .zip(references)
-        .map(|(bank, reference)| bank / reference);
-    let drift = (ratios.fold(0.0, f64::max) + 1e-3).ln();
+    let (mut most, mut leading) = (0.0, Leading::Spike);
+    for (at, it) in [Leading::Spike, Leading::Smooth, Leading::Rough]
+        .into_iter()
+        .enumerate()
+    {
+        let ratio = evidence.banks[at] / references[at];
+        if ratio > most {
+            (most, leading) = (ratio, it);
+        }
+    }
+    let drift = (most + 1e-3).ln();
     if kind == Kind::Statistical {
-        return Combined {
-            score: drift,
-            is_place: false,
-        };
+        return Combined { score: drift, leading };
     }
     let trust = evidence.trust;
     let beyond = familiar.map(|it| it - FOREST.0).filter(|it| *it > 0.0);
-    let forest = beyond.map_or(f64::NEG_INFINITY, |it| FOREST.1 * it - EARLY);
-    let place = evidence.place.max(forest) + EARLY;
-    let weight = if place > 0.0 { PLACE * trust.max(LEAST) } else { 1.0 };
-    let place = place * weight - (1.0 - trust) * DISTRUST;
+    let forest = beyond.map_or(f64::NEG_INFINITY, |it| (FOREST.1 * it - LINE) / PLACE);
+    let place = evidence.place.max(forest);
+    let near = PLACE * trust.max(LEAST) * place.max(-NEAR) + (place + NEAR).min(0.0);
+    let place = LINE + near - (1.0 - trust) * (LINE + DISTRUST);
     let drift = drift - YIELD * trust * trust;
     Combined {
         score: drift.max(place),
-        is_place: place > drift,
+        leading: if place > drift { Leading::Place } else { leading },
     }
 }
 
-/// One signal's own part, on the same scale, and what is odd about it.
-pub(crate) fn part(signal: &SignalDrift, references: &[f64; 3], n_present: usize) -> (f64, Course) {
-    let length = (n_present.max(1) as f64).sqrt();
-    let [spike, smooth, rough] = signal.parts.map(|it| f64::from(it).abs());
-    let ratios = [
-        spike / references[0],
-        smooth / length / references[1],
-        rough / length / references[2],
-    ];
-    let ratio = ratios.into_iter().fold(0.0, f64::max);
-    let course = match ratios.iter().position(|it| *it >= ratio) {
-        Some(1) if signal.parts[1] < 0.0 => Course::Falling,
-        Some(1) => Course::Rising,
-        Some(2) if signal.parts[2] < 0.0 => Course::Still,
-        Some(2) => Course::Restless,
-        _ => Course::Value,
-    };
-    ((ratio + 1e-3).ln(), course)
+/// One signal's own part in the evidence that leads, negative below what is usual.
+pub(crate) fn part(signal: &SignalDrift, value: f64, leading: Leading) -> f64 {
+    match leading {
+        Leading::Spike => f64::from(signal.parts[0]),
+        Leading::Smooth => f64::from(signal.parts[1]),
+        Leading::Rough => f64::from(signal.parts[2]),
+        Leading::Place => signal.standing(value),
+    }
+}
+
+/// What is odd about a signal whose part in the leading evidence is this.
+pub(crate) fn course(signal: &SignalDrift, part: f64, leading: Leading) -> Course {
+    match leading {
+        _ if signal.is_stuck() => Course::Stuck,
+        Leading::Spike => Course::Value,
+        Leading::Smooth if part < 0.0 => Course::Falling,
+        Leading::Smooth => Course::Rising,
+        Leading::Rough if part < 0.0 => Course::Still,
+        Leading::Rough => Course::Restless,
+        Leading::Place => Course::Together,
+    }
 }

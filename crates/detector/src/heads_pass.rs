@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use domain::{DeviceId, MAX_SIGNALS, Reading};
 use forest::{Contamination, Forest, Matrix};
 
+use crate::bar::Bar;
 use crate::combine::{LINE, combine};
 use crate::features::DeviceState;
 use crate::heads::{Evidence, Pace};
@@ -12,6 +13,7 @@ use crate::kind::Kind;
 use crate::model::WholeForest;
 use crate::reference::{Learned, References};
 use crate::sample::Sample;
+use crate::shift::{Deciles, deciles_of};
 use crate::threshold::{ThresholdPolicy, quantile};
 use crate::train::{CheckedPlan, Plan, TrainError};
 
@@ -21,14 +23,31 @@ const SAMPLE_VALUES: usize = 2 << 20;
 /// Readings kept for drawing the line.
 const EVIDENCE_ROWS: usize = 65_536;
 
-/// Device, three banks, place, trust.
-const EVIDENCE_COLUMNS: usize = 6;
+/// Device, three banks, place.
+const EVIDENCE_COLUMNS: usize = 5;
 
 /// The smallest spread of forest scores.
 const LEAST_SPREAD: f64 = 0.02;
 
-/// The scale of the scores' tail lies within these bounds.
-const TAIL: (f64, f64) = (0.03, 0.3);
+/// No budget flags or tells what is less than a fifth beyond usual.
+pub(crate) const LEAST_LINE: f64 = 0.2;
+
+/// What a training draws through its scores.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Lines {
+    pub(crate) line: f64,
+    pub(crate) bar: Bar,
+    pub(crate) scores: Option<Deciles>,
+}
+
+/// How long a training watched its devices.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Watched {
+    /// All devices together.
+    pub(crate) weeks: f64,
+    /// The mean interval between readings of a device, in seconds.
+    pub(crate) interval: f64,
+}
 
 /// The heads' share of a training.
 #[derive(Debug)]
@@ -40,6 +59,8 @@ pub(crate) struct HeadsPass {
     /// The place of each device in `evidence`.
     devices: Vec<DeviceId>,
     places: HashMap<DeviceId, usize>,
+    /// How far the history of each can be trusted by now.
+    trusts: Vec<f64>,
     evidence: Sample,
     vectors: Sample,
     n_signals: usize,
@@ -56,6 +77,7 @@ impl HeadsPass {
             learned: HashMap::new(),
             devices: Vec::new(),
             places: HashMap::new(),
+            trusts: Vec::new(),
             evidence: Sample::new(EVIDENCE_COLUMNS, EVIDENCE_ROWS, seed.wrapping_add(1_001)),
             vectors: Sample::new(n_signals, rows, seed.wrapping_add(1_000)),
             n_signals,
@@ -73,6 +95,7 @@ impl HeadsPass {
             Some(place) => *place,
             None => {
                 self.devices.push(device.clone());
+                self.trusts.push(0.0);
                 self.places.insert(device.clone(), self.devices.len() - 1);
                 self.learned.insert(device.clone(), Learned::default());
                 self.devices.len() - 1
@@ -80,11 +103,12 @@ impl HeadsPass {
         };
         let learned = self.learned.get_mut(device).expect("it was put there above");
         learned.readings += 1;
+        self.trusts[place] = evidence.trust;
         if before >= expected / 2 {
             learned.take(&evidence.banks);
             let [spike, smooth, rough] = evidence.banks;
             self.evidence
-                .offer(&[place as f64, spike, smooth, rough, evidence.place, evidence.trust]);
+                .offer(&[place as f64, spike, smooth, rough, evidence.place]);
         }
         if before >= expected / 4 && self.kind == Kind::Hybrid {
             self.offer_vector(state, reading);
@@ -105,9 +129,9 @@ impl HeadsPass {
         References::of(&self.learned, n_signals)
     }
 
-    /// The line that the policy draws. A budget moves the built-in line along the tail of the training scores, as far
-    /// as their scale says.
-    pub(crate) fn line(&self, plan: &Plan, references: &References) -> f64 {
+    /// The line that the policy draws for flags, the bar for what is told, and the deciles of the scores. A budget moves the built-in line by as
+    /// much as it moves the bar from that of one false alarm a week.
+    pub(crate) fn line(&self, plan: &Plan, references: &References, watched: Watched) -> Lines {
         let mut scores: Vec<f64> = self
             .evidence
             .rows()
@@ -115,33 +139,39 @@ impl HeadsPass {
             .map(|it| self.score(it, references))
             .collect();
         scores.sort_unstable_by(f64::total_cmp);
-        if scores.is_empty() {
-            return LINE;
-        }
         let share = match plan.forest.contamination {
             Contamination::Share(share) => share,
             Contamination::Auto => 0.1,
         };
-        match plan.policy {
+        let bar = Bar::of(&scores, watched.weeks, share);
+        let line = match plan.policy {
+            _ if scores.is_empty() => LINE,
             ThresholdPolicy::Contamination => quantile(&scores, 1.0 - share),
             ThresholdPolicy::Budget {
                 false_alarms_per_device_week: budget,
             } => {
-                let tail = (quantile(&scores, 0.98) - quantile(&scores, 0.8)) / 10.0_f64.ln();
-                LINE - tail.clamp(TAIL.0, TAIL.1) * budget.ln()
+                let moved = bar.level(budget, watched.interval) - bar.level(1.0, watched.interval);
+                (LINE + moved).max(LEAST_LINE)
             }
+        };
+        Lines {
+            line,
+            bar,
+            scores: deciles_of(&scores),
         }
     }
 
+    /// The score that a reading of the training would have had, were its device trusted as it is by now.
     fn score(&self, row: &[f64], references: &References) -> f64 {
+        let device = row[0] as usize;
         let evidence = Evidence {
             banks: [row[1], row[2], row[3]],
             place: row[4],
-            trust: row[5],
+            trust: self.trusts[device],
             surprise: 0.0,
             is_alert: false,
         };
-        let banks = references.banks(&self.devices[row[0] as usize]);
+        let banks = references.banks(&self.devices[device]);
         combine(self.kind, &evidence, &banks, None).score
     }
 

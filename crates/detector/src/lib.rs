@@ -6,6 +6,8 @@
 //! reading.
 
 pub mod artifact;
+mod assess;
+mod bar;
 mod by_features;
 mod combine;
 pub mod evaluate;
@@ -15,21 +17,31 @@ mod heads;
 mod heads_pass;
 pub mod incident;
 pub mod kind;
+pub mod limits;
 pub mod model;
+pub mod quality;
 pub mod reason;
 pub mod reference;
 pub mod sample;
+mod shift;
+mod symptom;
 pub mod threshold;
+mod tide;
 pub mod train;
 mod weigh;
 
 pub use artifact::ArtifactError;
+pub use assess::Assessment;
+pub use bar::Bar;
 pub use evaluate::{Evaluation, LabelledReport, Report, SignalReport};
 pub use features::{Baseline, DeviceState, Extractor, Feature, FeatureSpec, SpecError, StateError};
 pub use heads::{Evidence, Pace, Tempo, Unit};
-pub use incident::{Happening, Incident, IncidentRules, Sign, Watch};
+pub use incident::{Happening, Incident, IncidentKind, IncidentRules, IncidentSignal, Severity, Watch, WatchError};
 pub use kind::Kind;
-pub use model::{Model, Provenance, SignalModel, WholeForest};
+pub use model::{Model, Peers, Provenance, SignalModel, WholeForest};
+pub use reason::Course;
 pub use reference::{Reference, References};
+pub use shift::{Deciles, Shift, ShiftMeter, Trained};
+pub use symptom::{MAX_SYMPTOMS, Sign, Symptom};
 pub use threshold::ThresholdPolicy;
 pub use train::{BaselinePass, Baselines, CheckedPlan, FeaturePass, Plan, PlanError, TrainError};

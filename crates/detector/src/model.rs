@@ -1,14 +1,17 @@
 //! One version of a model: its kind, forests, references, thresholds, provenance. It judges a reading.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use domain::{Reading, Signals, Timestamp, Verdict};
 use forest::{Forest, Params};
 
+use crate::bar::Bar;
 use crate::features::{Baseline, DeviceState, Extractor};
 use crate::heads::Pace;
 use crate::kind::Kind;
 use crate::reference::References;
+use crate::shift::Trained;
 use crate::threshold::ThresholdPolicy;
 
 /// The forest of one signal and its line.
@@ -32,6 +35,9 @@ pub struct WholeForest {
     /// Tells this forest from others.
     pub id: u64,
 }
+
+/// What each signal is like over the devices of one type, by the type's name.
+pub type Peers = HashMap<String, Vec<Option<Baseline>>>;
 
 /// Where a model comes from.
 #[derive(Debug, Clone, PartialEq)]
@@ -71,8 +77,14 @@ pub struct Model {
     pub whole: Option<WholeForest>,
     /// How far beyond normal the heads and the forest let a device be.
     pub line: f64,
+    /// How seldom a score is: from what a person is told.
+    pub bar: Bar,
+    /// What the values and scores were like that it was trained on.
+    pub trained: Trained,
     /// Makes the feature vectors of the signals' forests.
     pub extractor: Extractor,
+    /// What devices are like by their types: a device without history is held against those of its own.
+    pub peers: Peers,
     /// A place per signal; none for a signal without values in the training readings, and for all where the kind is not
     /// [`Kind::IsolationForest`].
     pub forests: Vec<Option<SignalModel>>,
@@ -119,39 +131,36 @@ impl Model {
             .map(|it| it.and_then(|at| self.forests[at].clone()))
             .collect();
         let extractor = Extractor::new(self.extractor.spec().clone(), baselines);
+        let moved = |it: &Vec<Option<Baseline>>| places.iter().map(|place| place.and_then(|at| it[at])).collect();
+        let peers = self.peers.iter().map(|(name, it)| (name.clone(), moved(it))).collect();
         let whole = self.whole.map(|it| it.with_places(&places));
+        let trained = Trained {
+            signals: places
+                .iter()
+                .map(|it| it.and_then(|at| self.trained.signals[at]))
+                .collect(),
+            ..self.trained
+        };
         Ok(Self {
             signals: declared.clone(),
             whole,
+            trained,
             extractor,
+            peers,
             forests,
             ..self
         })
     }
 
-    /// Judges a reading from the history before it, and takes it in. A double or a late reading is judged by what is
-    /// known and changes nothing.
+    /// The verdict of [`Model::assess`].
     pub fn step(&self, state: &mut DeviceState, reading: &Reading) -> Verdict {
-        if !state.accepts(reading.timestamp) {
-            return self.judge(Some(state), reading);
-        }
-        if self.kind == Kind::IsolationForest {
-            let verdict = self.judge_by_features(Some(state), reading);
-            state.push(reading);
-            return verdict;
-        }
-        self.weigh(state, reading)
+        self.assess(state, reading).verdict
     }
 
-    /// Judges a reading from the history before it; without history, from the fleet's. It says what [`Model::step`]
-    /// would say, and takes nothing in.
+    /// The verdict of [`Model::peek`].
     #[must_use]
     pub fn judge(&self, state: Option<&DeviceState>, reading: &Reading) -> Verdict {
-        if self.kind == Kind::IsolationForest {
-            return self.judge_by_features(state, reading);
-        }
-        let mut state = state.cloned().unwrap_or_else(|| DeviceState::new(&self.signals));
-        self.weigh(&mut state, reading)
+        self.peek(state, reading).verdict
     }
 }
 

@@ -48,15 +48,43 @@ pub enum Course {
     Still,
     /// It is unusual together with the other signals, or in this state of the machine.
     Together,
+    /// It does not move at all.
+    Stuck,
+}
+
+impl Course {
+    /// All of them, in the order of their numbers.
+    pub(crate) const ALL: [Self; 7] = [
+        Self::Value,
+        Self::Rising,
+        Self::Falling,
+        Self::Restless,
+        Self::Still,
+        Self::Together,
+        Self::Stuck,
+    ];
+}
+
+/// What is told of a signal of a device that is judged by its own past.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Told {
+    pub(crate) value: f64,
+    pub(crate) expected: Span,
+    pub(crate) course: Course,
+    /// For how many seconds the smoothed value has been to one side.
+    pub(crate) lasting: f64,
+    /// How seldom such a reading is for this device, where that is told.
+    pub(crate) once_in_days: Option<f64>,
 }
 
 /// The reason for one flagged signal of a device that is judged by its own past.
 #[must_use]
-pub fn course_reason(signal: &Signal, value: f64, expected: Span, course: Course) -> Reason {
+pub(crate) fn course_reason(signal: &Signal, told: &Told) -> Reason {
     let unit = match signal.unit_symbol() {
         "" => String::new(),
         unit => format!(" {unit}"),
     };
+    let (value, expected) = (told.value, told.expected);
     let direction = match () {
         () if value > expected.high => Direction::Above,
         () if value < expected.low => Direction::Below,
@@ -64,23 +92,43 @@ pub fn course_reason(signal: &Signal, value: f64, expected: Span, course: Course
     };
     let what = format!("{} {}{unit}", signal.name, number(value));
     let usual = format!("{} to {}{unit}", number(expected.low), number(expected.high));
-    let course = match course {
-        Course::Value => "",
-        Course::Rising => "; higher of late than before",
-        Course::Falling => "; lower of late than before",
-        Course::Restless => "; moving more than before",
-        Course::Still => "; moving less than before",
-        Course::Together => "; unusual in this state of the device",
+    let since = |course: &str| match told.lasting {
+        seconds if seconds >= 60.0 => format!("; {course} for {}", span_of(seconds)),
+        _ => format!("; {course} of late than before"),
+    };
+    let course = match told.course {
+        Course::Value => String::new(),
+        Course::Rising => since("higher"),
+        Course::Falling => since("lower"),
+        Course::Restless => "; moving more than before".to_owned(),
+        Course::Still => "; moving less than before".to_owned(),
+        Course::Together => "; unusual in this state of the device".to_owned(),
+        Course::Stuck => "; the same value again and again".to_owned(),
+    };
+    let seldom = match told.once_in_days {
+        Some(days) if days >= 365.0 => "; less than once a year for this device".to_owned(),
+        Some(days) if days >= 1.0 => format!("; once in {} for this device", span_of(days * 86_400.0)),
+        _ => String::new(),
     };
     Reason {
         signal: signal.name.clone(),
         direction,
-        text: format!("{what}, usually {usual} at this hour{course}"),
+        text: format!("{what}, usually {usual} at this hour{course}{seldom}"),
+    }
+}
+
+/// A span of time in the largest unit that gives it at least one: "3 h", "12 days".
+pub(crate) fn span_of(seconds: f64) -> String {
+    match seconds {
+        it if it < 60.0 => format!("{it:.0} s"),
+        it if it < 3_600.0 => format!("{:.0} min", it / 60.0),
+        it if it < 2.0 * 86_400.0 => format!("{:.0} h", it / 3_600.0),
+        it => format!("{:.0} days", it / 86_400.0),
     }
 }
 
 /// A number with as many digits as a person needs: three significant ones, or none after the point beyond 1,000.
-fn number(value: f64) -> String {
+pub(crate) fn number(value: f64) -> String {
     let size = value.abs();
     let digits = if size >= 1e9 || (size > 0.0 && size < 1e-3) {
         return format!("{value:.2e}");
@@ -126,7 +174,16 @@ mod tests {
     #[test]
     fn a_course_is_told_after_the_value() {
         let usual = Span { low: 1.2, high: 1.9 };
-        let of = |value, course| course_reason(&Signals::default()[1], value, usual, course);
+        let of = |value, course| {
+            let told = Told {
+                value,
+                expected: usual,
+                course,
+                lasting: 10_800.0,
+                once_in_days: (course == Course::Rising).then_some(12.3),
+            };
+            course_reason(&Signals::default()[1], &told)
+        };
         let high = of(4.1, Course::Value);
         assert_eq!(high.text, "vibration 4.10 mm/s, usually 1.20 to 1.90 mm/s at this hour");
         assert_eq!(high.direction, Direction::Above);
@@ -136,5 +193,9 @@ mod tests {
             "vibration 1.50 mm/s, usually 1.20 to 1.90 mm/s at this hour; moving less than before"
         );
         assert_eq!(still.direction, Direction::Within);
+        assert_eq!(
+            of(1.8, Course::Rising).text,
+            "vibration 1.80 mm/s, usually 1.20 to 1.90 mm/s at this hour; higher for 3 h; once in 12 days for this device"
+        );
     }
 }

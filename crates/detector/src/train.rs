@@ -12,14 +12,21 @@ use forest::{CheckedParams, Contamination, FitError, Forest, Matrix, Params};
 
 use crate::features::{Baseline, DeviceState, Extractor, Feature, FeatureSpec, LEARNING};
 use crate::heads::{Pace, Tempo};
-use crate::heads_pass::HeadsPass;
+use crate::heads_pass::{HeadsPass, Watched};
 use crate::kind::Kind;
-use crate::model::{Model, Provenance, SignalModel};
+use crate::model::{Model, Peers, Provenance, SignalModel};
 use crate::sample::Sample;
+use crate::shift::{Trained, deciles};
 use crate::threshold::{ThresholdPolicy, tail_threshold};
 
 /// Feature values kept for fitting, over all signals: 32 MiB.
 const SAMPLE_VALUES: usize = 4 << 20;
+
+/// Device types whose devices are told apart; those beyond count as the fleet.
+const MAX_PEERS: usize = 256;
+
+/// Values of each signal kept for its deciles.
+const VALUE_ROWS: usize = 8_192;
 
 const WEEK_SECONDS: f64 = 7.0 * 86_400.0;
 
@@ -118,14 +125,20 @@ pub enum TrainError {
 pub struct Baselines {
     /// A place per signal; none for one without values.
     pub signals: Vec<Option<Baseline>>,
+    /// The same for the devices of each type.
+    pub peers: Peers,
     /// The training readings of each device.
     pub readings: HashMap<DeviceId, u64>,
 }
 
+/// Count, mean and squared deviations of each signal.
+type Sums = Vec<(u64, f64, f64)>;
+
 /// Learns the fleet's baselines.
 #[derive(Debug, Clone)]
 pub struct BaselinePass {
-    sums: Vec<(u64, f64, f64)>,
+    sums: Sums,
+    peers: HashMap<Arc<str>, Sums>,
     readings: HashMap<DeviceId, (u64, Timestamp)>,
 }
 
@@ -135,6 +148,7 @@ impl BaselinePass {
     pub fn new(signals: &Signals) -> Self {
         Self {
             sums: vec![(0, 0.0, 0.0); signals.len()],
+            peers: HashMap::new(),
             readings: HashMap::new(),
         }
     }
@@ -142,12 +156,19 @@ impl BaselinePass {
     /// Takes a reading.
     pub fn push(&mut self, reading: &Reading) {
         self.count(reading);
-        for ((count, mean, squares), value) in self.sums.iter_mut().zip(reading.values.iter()) {
-            let Some(value) = value else { continue };
-            *count += 1;
-            let from_mean = value - *mean;
-            *mean += from_mean / *count as f64;
-            *squares += from_mean * (value - *mean);
+        add(&mut self.sums, reading);
+        let Some(device_type) = &reading.device_type else {
+            return;
+        };
+        if !self.peers.contains_key(device_type) {
+            if self.peers.len() >= MAX_PEERS {
+                return;
+            }
+            self.peers
+                .insert(device_type.clone(), vec![(0, 0.0, 0.0); self.sums.len()]);
+        }
+        if let Some(sums) = self.peers.get_mut(device_type) {
+            add(sums, reading);
         }
     }
 
@@ -165,14 +186,13 @@ impl BaselinePass {
     /// What was learned.
     #[must_use]
     pub fn finish(self) -> Baselines {
-        let baseline = |(count, mean, squares): (u64, f64, f64)| {
-            (count > 0).then(|| Baseline {
-                mean,
-                variance: squares / count as f64,
-            })
-        };
+        let peers = self
+            .peers
+            .into_iter()
+            .map(|(name, sums)| (name.to_string(), baselines(sums)));
         Baselines {
-            signals: self.sums.into_iter().map(baseline).collect(),
+            signals: baselines(self.sums),
+            peers: peers.collect(),
             readings: self
                 .readings
                 .into_iter()
@@ -182,13 +202,35 @@ impl BaselinePass {
     }
 }
 
+fn add(sums: &mut Sums, reading: &Reading) {
+    for ((count, mean, squares), value) in sums.iter_mut().zip(reading.values.iter()) {
+        let Some(value) = value else { continue };
+        *count += 1;
+        let from_mean = value - *mean;
+        *mean += from_mean / *count as f64;
+        *squares += from_mean * (value - *mean);
+    }
+}
+
+fn baselines(sums: Sums) -> Vec<Option<Baseline>> {
+    let baseline = |(count, mean, squares): (u64, f64, f64)| {
+        (count > 0).then(|| Baseline {
+            mean,
+            variance: squares / count as f64,
+        })
+    };
+    sums.into_iter().map(baseline).collect()
+}
+
 /// Replays training readings through the extractor and the heads, and fits the forests.
 #[derive(Debug)]
 pub struct FeaturePass {
     plan: CheckedPlan,
     signals: Signals,
     extractor: Extractor,
+    peers: Peers,
     samples: Vec<Sample>,
+    values: Vec<Sample>,
     heads: HeadsPass,
     states: HashMap<DeviceId, DeviceState>,
     first_seen: HashMap<DeviceId, Timestamp>,
@@ -206,8 +248,12 @@ impl FeaturePass {
         let sample = |at: usize| Sample::new(columns, rows, seed.wrapping_add(at as u64));
         Self {
             samples: (0..signals.len()).map(sample).collect(),
+            values: (0..signals.len())
+                .map(|at| Sample::new(1, VALUE_ROWS, seed.wrapping_add(2_000 + at as u64)))
+                .collect(),
             extractor: Extractor::new(plan.plan.spec.clone(), baselines.signals),
             heads: HeadsPass::new(&plan.plan, signals.len(), baselines.readings),
+            peers: baselines.peers,
             plan,
             signals,
             states: HashMap::new(),
@@ -230,6 +276,11 @@ impl FeaturePass {
         };
         if !state.accepts(reading.timestamp) {
             return;
+        }
+        for (sample, value) in self.values.iter_mut().zip(reading.values.iter()) {
+            if let Some(value) = value {
+                sample.offer(&[value]);
+            }
         }
         if self.plan.plan.kind == Kind::IsolationForest {
             for (at, sample) in self.samples.iter_mut().enumerate() {
@@ -269,7 +320,8 @@ impl FeaturePass {
         let Some((from, to)) = self.span else {
             return Err(TrainError::TooFew { have: 0, need: 1 });
         };
-        let chance = self.chance();
+        let watched = self.watched();
+        let chance = self.chance(watched);
         let forests = self
             .samples
             .iter()
@@ -277,7 +329,7 @@ impl FeaturePass {
             .map(|(at, sample)| self.fit_signal(at, sample, chance, threads))
             .collect::<Result<_, _>>()?;
         let references = self.heads.references(self.signals.len());
-        let line = self.heads.line(&self.plan.plan, &references);
+        let lines = self.heads.line(&self.plan.plan, &references, watched);
         let whole = self.heads.fit_whole(&self.plan, threads)?;
         let mut states = self.states;
         for (device, state) in &mut states {
@@ -300,35 +352,48 @@ impl FeaturePass {
             pace: Pace::new(self.plan.plan.tempo),
             references,
             whole,
-            line,
+            line: lines.line,
+            bar: lines.bar,
+            trained: Trained {
+                signals: self.values.iter().map(deciles).collect(),
+                scores: lines.scores,
+            },
             extractor: self.extractor,
+            peers: self.peers,
             forests,
             provenance,
         };
         Ok((model, states))
     }
 
+    /// How long the devices were watched, and how often they report.
+    fn watched(&self) -> Watched {
+        let seconds: f64 = self
+            .states
+            .iter()
+            .filter_map(|(device, state)| Some(state.last()?.seconds_since(*self.first_seen.get(device)?)))
+            .sum();
+        let intervals = self.readings.saturating_sub(self.states.len() as u64).max(1) as f64;
+        Watched {
+            weeks: seconds / WEEK_SECONDS,
+            interval: if seconds > 0.0 {
+                seconds / intervals
+            } else {
+                WEEK_SECONDS
+            },
+        }
+    }
+
     /// The chance of a flag that one signal of one normal reading may have under the budget.
-    fn chance(&self) -> f64 {
+    fn chance(&self, watched: Watched) -> f64 {
         let ThresholdPolicy::Budget {
             false_alarms_per_device_week,
         } = self.plan.plan.policy
         else {
             return 1.0;
         };
-        let seconds: f64 = self
-            .states
-            .iter()
-            .filter_map(|(device, state)| Some(state.last()?.seconds_since(*self.first_seen.get(device)?)))
-            .sum();
-        let intervals = self.readings.saturating_sub(self.states.len() as u64) as f64;
-        let readings_a_week = if seconds > 0.0 {
-            intervals * WEEK_SECONDS / seconds
-        } else {
-            1.0
-        };
         let signals = self.samples.iter().filter(|it| it.offered() > 0).count().max(1) as f64;
-        false_alarms_per_device_week / (readings_a_week.max(1.0) * signals)
+        false_alarms_per_device_week * watched.interval / (WEEK_SECONDS * signals)
     }
 
     fn fit_signal(

@@ -2,157 +2,279 @@
 
 use domain::{Judgement, MAX_SIGNALS, Reading, Reason, Span, Verdict};
 
-use crate::combine::{Combined, combine, part};
-use crate::features::DeviceState;
-use crate::heads::SignalDrift;
+use crate::assess::Assessment;
+use crate::combine::{Combined, Leading, combine, course, part};
+use crate::features::{DeviceState, Usual};
+use crate::heads_pass::LEAST_LINE;
 use crate::model::{Model, WholeForest};
-use crate::reason::{Course, course_reason};
+use crate::reason::{Course, Told, course_reason};
+use crate::symptom::{MAX_SYMPTOMS, Sign, Symptom};
 
 /// Up to so many readings a device has no self to speak of, and is held against the fleet.
 const UNKNOWN: u64 = 30;
 
-/// The expected range reaches so many scales to either side.
+/// The expected range reaches so many scales to either side, or to where a value alone is anomalous.
 const EXPECTED: f64 = 3.0;
-
-/// No part is told lower than this.
-const LEAST: f64 = -9.0;
 
 /// A signal takes part in an anomaly from this share of the heaviest signal's part.
 const TAKES_PART: f64 = 0.5;
 
+/// No part is told lower than this.
+const LEAST: f64 = -9.0;
+
+/// A score counts as so much higher where a new event is told: alerts are seldom, and then less is needed.
+const EVENT: f64 = 0.2;
+
+/// The interval of a device that was heard once, in seconds.
+const UNHEARD: f64 = 60.0;
+
+/// One reading, weighed: what its verdict is told from.
+struct Weighed<'a> {
+    state: &'a DeviceState,
+    reading: &'a Reading,
+    combined: Combined,
+    /// The fleet's ranges for a device without history.
+    ranges: Option<[Option<Span>; MAX_SIGNALS]>,
+    is_anomaly: bool,
+    counts: bool,
+    tells: bool,
+    /// How often in a week a normal device gives a score as high.
+    weekly: f64,
+    /// Each signal's part in the score, and the largest.
+    parts: [f64; MAX_SIGNALS],
+    heaviest: f64,
+}
+
 impl Model {
     /// Weighs a reading and takes it into the state, whatever its time.
-    pub(crate) fn weigh(&self, state: &mut DeviceState, reading: &Reading) -> Verdict {
+    pub(crate) fn weigh(&self, state: &mut DeviceState, reading: &Reading) -> Assessment {
         if let Some(reference) = self.references.devices.get(&reading.device_id) {
             state.learn_until(reference.learned);
         }
         let is_unknown = state.readings() < UNKNOWN;
-        let stranger = if is_unknown {
-            self.strangeness(state, reading)
-        } else {
-            f64::NEG_INFINITY
-        };
-        let ranges: Vec<Option<Span>> = if is_unknown {
-            self.usual_ranges(state, reading)
-        } else {
-            Vec::new()
+        let ranges = is_unknown.then(|| self.usual_ranges(state, reading));
+        let stranger = Combined {
+            score: self.strangeness(state, reading),
+            leading: Leading::Spike,
         };
         let evidence = state.step(reading, &self.pace);
         let familiar = self.whole.as_ref().map(|it| it.familiarity(state, reading));
         let references = self.references.banks(&reading.device_id);
-        let mut combined = combine(self.kind, &evidence, &references, familiar);
-        if is_unknown {
-            combined = Combined {
-                score: stranger,
-                is_place: false,
-            };
-        }
-        self.verdict(state, reading, combined, &ranges)
+        let combined = if is_unknown {
+            stranger
+        } else {
+            combine(self.kind, &evidence, &references, familiar)
+        };
+        let interval = state.interval().unwrap_or(UNHEARD);
+        let shift = state.tide.step(combined.score, &self.bar, self.id());
+        let event = if evidence.is_alert { EVENT } else { 0.0 };
+        let compared = combined.score + event - shift;
+        let weekly = self.bar.weekly(compared, interval);
+        let tells = compared >= LEAST_LINE && self.budget().is_some_and(|budget| weekly <= budget);
+        let mut weighed = Weighed {
+            state,
+            reading,
+            combined,
+            ranges,
+            is_anomaly: tells || combined.score > self.line,
+            counts: tells || combined.score - shift.max(0.0) > self.line,
+            tells,
+            weekly,
+            parts: [0.0; MAX_SIGNALS],
+            heaviest: 0.0,
+        };
+        weighed.part();
+        self.tell(&weighed)
     }
 
     /// How far a reading of an unknown device lies outside the fleet, on the scale of [`combine`].
     fn strangeness(&self, state: &DeviceState, reading: &Reading) -> f64 {
+        if state.readings() >= UNKNOWN {
+            return f64::NEG_INFINITY;
+        }
         let of = |(at, value): (usize, Option<f64>)| {
-            Some(self.extractor.usual(Some(state), at)?.z_score(value?).abs() / self.references.fleet[0].max(1.0))
+            Some(self.usual(state, reading, at)?.z_score(value?).abs() / self.references.fleet[0].max(1.0))
         };
         (reading.values.iter().enumerate().filter_map(of).fold(0.0, f64::max) + 1e-3).ln()
     }
 
-    fn usual_ranges(&self, state: &DeviceState, reading: &Reading) -> Vec<Option<Span>> {
-        let of = |at| self.extractor.usual(Some(state), at).map(|it| it.span());
-        (0..reading.values.len()).map(of).collect()
+    /// What is usual for a device that is little known: what is for its peers, those of its type or else the fleet.
+    fn usual(&self, state: &DeviceState, reading: &Reading, at: usize) -> Option<Usual> {
+        let peers = reading.device_type.as_deref().and_then(|it| self.peers.get(it));
+        match peers.and_then(|it| it[at]) {
+            Some(baseline) => Some(self.extractor.usual_among(baseline, state, at)),
+            None => self.extractor.usual(Some(state), at),
+        }
     }
 
-    fn verdict(&self, state: &DeviceState, reading: &Reading, combined: Combined, ranges: &[Option<Span>]) -> Verdict {
-        let is_anomaly = combined.score > self.line;
-        let mut parts = [(f64::NEG_INFINITY, Course::Value); MAX_SIGNALS];
-        let mut heaviest = f64::NEG_INFINITY;
-        for (at, value) in reading.values.iter().enumerate() {
-            let (Some(value), Some(signal)) = (value, state.heads.signal(at)) else {
-                continue;
-            };
-            parts[at] = self.part(signal, reading, value, combined, ranges.get(at));
-            heaviest = heaviest.max(parts[at].0);
+    fn usual_ranges(&self, state: &DeviceState, reading: &Reading) -> [Option<Span>; MAX_SIGNALS] {
+        let mut ranges = [None; MAX_SIGNALS];
+        for (at, range) in ranges.iter_mut().enumerate().take(reading.values.len()) {
+            *range = self.usual(state, reading, at).map(|it| it.span());
         }
-        // The heaviest signal is as anomalous as the reading, whatever the way from its part to the whole rounds.
-        let whole = combined.score - heaviest;
-        let judgement = |at: usize| {
-            let signal = state.heads.signal(at)?;
-            reading.values.get(at)?;
-            let reach = EXPECTED * signal.scale;
-            let own = Span {
-                low: signal.center - reach,
-                high: signal.center + reach,
-            };
-            let short = parts[at].0 - heaviest;
-            Some(Judgement {
-                score: if short < 0.0 {
-                    self.line - (parts[at].0 + whole).max(LEAST)
-                } else {
-                    self.line - combined.score
-                },
-                is_anomaly: is_anomaly && short >= TAKES_PART.ln(),
-                expected: ranges.get(at).copied().unwrap_or(Some(own)),
-            })
-        };
-        let signals: Vec<Option<Judgement>> = (0..self.signals.len()).map(judgement).collect();
-        let reasons = if is_anomaly {
-            self.reasons(reading, &signals, &parts)
+        ranges
+    }
+
+    fn tell(&self, it: &Weighed<'_>) -> Assessment {
+        let signals = (0..self.signals.len()).map(|at| self.judgement(it, at)).collect();
+        let symptoms = if it.is_anomaly {
+            it.symptoms()
         } else {
-            Vec::new()
+            [None; MAX_SYMPTOMS]
         };
-        Verdict {
+        let score = self.line_of(it) - it.combined.score;
+        let sign = Sign {
+            at: it.reading.timestamp,
+            score,
+            is_anomaly: it.is_anomaly,
+            counts: it.counts,
+            tells: it.tells,
+            interval: it.state.interval().unwrap_or(UNHEARD),
+            symptoms,
+        };
+        let mut verdict = Verdict {
             model_version: self.version.clone(),
-            score: self.line - combined.score,
-            is_anomaly,
+            score,
+            is_anomaly: it.is_anomaly,
             signals,
-            reasons,
+            reasons: Vec::new(),
+        };
+        if it.is_anomaly {
+            verdict.reasons = self.reasons(it, &verdict);
+        }
+        Assessment {
+            verdict,
+            sign: Some(sign),
+            once_in_days: Some(7.0 / it.weekly.max(1e-9)),
         }
     }
 
-    /// One signal's part in the score, and what is odd about it. `range` is the fleet's for a device without history.
-    fn part(
-        &self,
-        signal: &SignalDrift,
-        reading: &Reading,
-        value: f64,
-        combined: Combined,
-        range: Option<&Option<Span>>,
-    ) -> (f64, Course) {
-        let references = self.references.banks(&reading.device_id);
-        match range {
-            Some(Some(range)) => (
-                (outside(value, *range) / self.references.fleet[0].max(1.0) + 1e-3).ln(),
-                Course::Value,
-            ),
-            Some(None) => (f64::NEG_INFINITY, Course::Value),
-            None if combined.is_place => (
-                (signal.standing(value).abs() / references[0] + 1e-3).ln(),
-                Course::Together,
-            ),
-            None => part(signal, &references, reading.values.iter().flatten().count()),
+    /// The line for this reading: where the budget tells it though it lies below the line of flags, its own score.
+    fn line_of(&self, it: &Weighed<'_>) -> f64 {
+        if it.is_anomaly {
+            self.line.min(it.combined.score - 1e-9)
+        } else {
+            self.line
         }
     }
 
-    fn reasons(&self, reading: &Reading, signals: &[Option<Judgement>], parts: &[(f64, Course)]) -> Vec<Reason> {
+    fn judgement(&self, it: &Weighed<'_>, at: usize) -> Option<Judgement> {
+        it.reading.values.get(at)?;
+        it.state.heads.signal(at)?;
+        // The heaviest signal is as anomalous as the reading, whatever the way from its part to the whole rounds.
+        let is_heaviest = it.parts[at].abs() >= it.heaviest;
+        let share = it.parts[at].abs() / it.heaviest.max(1e-12);
+        let score = if is_heaviest {
+            it.combined.score
+        } else {
+            (it.combined.score + share.max(1e-9).ln()).max(LEAST)
+        };
+        Some(Judgement {
+            score: self.line_of(it) - score,
+            is_anomaly: it.is_anomaly && (is_heaviest || share >= TAKES_PART),
+            expected: self.expected(it, at),
+        })
+    }
+
+    /// Where a signal was expected: never below 0 where it never was, and never beyond a value that is odd by itself.
+    fn expected(&self, it: &Weighed<'_>, at: usize) -> Option<Span> {
+        let signal = it.state.heads.signal(at)?;
+        let span = match &it.ranges {
+            Some(ranges) => ranges[at]?,
+            None => {
+                let reach = EXPECTED.min(self.line.exp() * self.references.banks(&it.reading.device_id)[0]);
+                Span {
+                    low: signal.center - reach * signal.scale,
+                    high: signal.center + reach * signal.scale,
+                }
+            }
+        };
+        let low = if signal.is_signed { span.low } else { span.low.max(0.0) };
+        Some(Span { low, ..span })
+    }
+
+    fn reasons(&self, it: &Weighed<'_>, verdict: &Verdict) -> Vec<Reason> {
         let mut flagged: Vec<(f64, usize)> = Vec::new();
-        for (at, judgement) in signals.iter().enumerate() {
+        for (at, judgement) in verdict.signals.iter().enumerate() {
             flagged.extend(judgement.filter(|it| it.is_anomaly).map(|it| (it.score, at)));
         }
         flagged.sort_by(|a, b| a.0.total_cmp(&b.0));
-        let of = |(_, at): &(f64, usize)| {
-            let value = reading.values.get(*at)?;
-            let expected = signals[*at]?.expected?;
-            Some(course_reason(&self.signals[*at], value, expected, parts[*at].1))
+        let of = |(place, (_, at)): (usize, &(f64, usize))| {
+            let told = Told {
+                value: it.reading.values.get(*at)?,
+                expected: verdict.signals[*at]?.expected?,
+                course: it.course(*at),
+                lasting: it.state.heads.signal(*at)?.lasting.abs(),
+                once_in_days: (place == 0).then(|| 7.0 / it.weekly.max(1e-9)),
+            };
+            Some(course_reason(&self.signals[*at], &told))
         };
-        flagged.iter().filter_map(of).collect()
+        flagged.iter().enumerate().filter_map(of).collect()
     }
 }
 
-/// How many deviations a value lies from the middle of a range of three to either side.
+impl Weighed<'_> {
+    /// Each signal's part in the score.
+    fn part(&mut self) {
+        for (at, value) in self.reading.values.iter().enumerate() {
+            let (Some(value), Some(signal)) = (value, self.state.heads.signal(at)) else {
+                continue;
+            };
+            self.parts[at] = match &self.ranges {
+                Some(ranges) => ranges[at].map_or(0.0, |it| outside(value, it)),
+                None => part(signal, value, self.combined.leading),
+            };
+            self.heaviest = self.heaviest.max(self.parts[at].abs());
+        }
+    }
+
+    fn course(&self, at: usize) -> Course {
+        match self.state.heads.signal(at) {
+            Some(signal) if self.ranges.is_none() => course(signal, self.parts[at], self.combined.leading),
+            _ => Course::Value,
+        }
+    }
+
+    /// The heaviest signals. Shares are of the squared parts, and those of all signals sum to 1.
+    fn symptoms(&self) -> [Option<Symptom>; MAX_SYMPTOMS] {
+        let whole: f64 = self.parts.iter().map(|it| it * it).sum();
+        let mut heaviest = [None::<usize>; MAX_SYMPTOMS];
+        for (at, part) in self.parts.iter().enumerate().filter(|it| *it.1 != 0.0) {
+            let mut place = Some(at);
+            for slot in &mut heaviest {
+                let is_heavier = slot.is_none_or(|it| part.abs() > self.parts[it].abs());
+                if is_heavier || place != Some(at) {
+                    std::mem::swap(slot, &mut place);
+                }
+            }
+        }
+        heaviest.map(|it| it.and_then(|at| self.symptom(at, self.parts[at] * self.parts[at] / whole)))
+    }
+
+    fn symptom(&self, at: usize, share: f64) -> Option<Symptom> {
+        let signal = self.state.heads.signal(at)?;
+        let (smooth, usual) = self.state.heads.course(at);
+        let deviation = match &self.ranges {
+            Some(_) => self.parts[at],
+            None => f64::from(signal.parts[0]),
+        };
+        Some(Symptom {
+            signal: at,
+            share,
+            course: self.course(at),
+            deviation,
+            roughness: f64::from(signal.parts[2]),
+            smooth,
+            usual,
+            lasting: signal.lasting,
+        })
+    }
+}
+
+/// How many deviations a value lies above the middle of a range of three to either side; negative below.
 fn outside(value: f64, range: Span) -> f64 {
     let middle = f64::midpoint(range.low, range.high);
-    EXPECTED * (value - middle).abs() / ((range.high - range.low) / 2.0).max(1e-12)
+    EXPECTED * (value - middle) / ((range.high - range.low) / 2.0).max(1e-12)
 }
 
 impl WholeForest {

@@ -21,8 +21,8 @@ fn check(model: &Model, temperature: f64, vibration: f64, scores: [f64; 2]) {
 }
 
 #[test]
-fn version_1_loads_and_judges_as_it_did() {
-    let model = Model::from_bytes(include_bytes!("../golden/model-1.hark")).unwrap();
+fn version_3_loads_and_judges_as_it_did() {
+    let model = Model::from_bytes(include_bytes!("../golden/model-3.hark")).unwrap();
     assert_eq!(
         (&*model.version, model.provenance.readings, model.signals.len()),
         ("m-0001", 2_000, 2)

@@ -5,7 +5,9 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use detector::{BaselinePass, DeviceState, FeaturePass, Kind, Model, Pace, Plan, Tempo, Unit};
+use detector::{
+    BaselinePass, DeviceState, FeaturePass, Happening, IncidentRules, Kind, Model, Pace, Plan, Tempo, Unit, Watch,
+};
 use domain::{DeviceId, Measurement, Reading, Signal, Signals, Timestamp, Values};
 use proptest::prelude::*;
 use simulator::{Fleet, FleetParams};
@@ -142,6 +144,80 @@ fn a_new_device_is_judged_by_its_fleet_from_the_first_reading() {
     );
     let odd = model.judge(None, &reading("new", 1_755_000_000, &[usual[0], Some(60.0)]));
     assert!(odd.is_anomaly && odd.reasons[0].signal == "vibration", "{odd:?}");
+}
+
+#[test]
+fn a_new_device_is_held_against_those_of_its_type() {
+    let typed = |device: &str, name: &str, at: i64, vibration: f64| Reading {
+        device_type: Some(name.into()),
+        ..reading(device, at, &[Some(20.0 + noise(at)), Some(vibration)])
+    };
+    let mut readings = Vec::new();
+    for at in 0..3_000 {
+        readings.push(typed("fan-1", "fan", at * 10, 0.5 + 0.05 * noise(at * 3)));
+        readings.push(typed("press-1", "press", at * 10, 6.0 + 0.5 * noise(at * 5)));
+    }
+    let model = model(&readings, Kind::Hybrid);
+    let of = |name: &str| model.judge(None, &typed("new", name, 40_000, 6.1)).is_anomaly;
+    assert_eq!((of("fan"), of("press"), of("crane")), (true, false, false));
+}
+
+/// A signal around 20, and one around 1 that also steps where told.
+fn steady(at: i64, step: f64) -> Reading {
+    reading(
+        "a",
+        at * 10,
+        &[Some(20.0 + 0.3 * noise(at)), Some(1.0 + 0.1 * noise(-at) + step)],
+    )
+}
+
+#[test]
+fn a_device_that_returns_after_days_as_it_was_is_no_incident() {
+    let model = model(&(0..8_640).map(|at| steady(at, 0.0)).collect::<Vec<_>>(), Kind::Hybrid);
+    let mut state = DeviceState::new(&model.signals);
+    (0..8_640).for_each(|at| {
+        model.step(&mut state, &steady(at, 0.0));
+    });
+    let (mut watch, mut opened) = (Watch::default(), 0);
+    for at in (5 * 8_640..6 * 8_640).map(|at| steady(at, 0.0)) {
+        let sign = model.assess(&mut state, &at).sign.unwrap();
+        let (next, happening) = watch.step(&sign, &IncidentRules::default());
+        watch = next;
+        opened += u32::from(matches!(happening, Some(Happening::Opened(_))));
+    }
+    assert_eq!(opened, 0);
+}
+
+#[test]
+fn a_new_regime_is_told_once_and_then_taken_for_usual() {
+    let model = model(&(0..8_640).map(|at| steady(at, 0.0)).collect::<Vec<_>>(), Kind::Hybrid);
+    let mut state = DeviceState::new(&model.signals);
+    let (mut watch, mut told) = (Watch::default(), Vec::new());
+    for at in 0..4 * 8_640 {
+        let step = if at >= 2 * 8_640 { 1.0 } else { 0.0 };
+        let sign = model.assess(&mut state, &steady(at, step)).sign.unwrap();
+        let (next, happening) = watch.step(&sign, &IncidentRules::default());
+        watch = next;
+        told.extend(happening);
+    }
+    let stepped = Timestamp::from_secs(2 * 86_400);
+    let after = |it: &&Happening| matches!(it, Happening::Opened(it) if it.opened >= stepped);
+    let opened = told.iter().filter(after).count();
+    assert!(opened == 1 && watch.open().is_none(), "{told:?}");
+}
+
+#[test]
+fn what_comes_during_maintenance_is_judged_and_not_learned() {
+    let model = model(&(0..8_640).map(|at| steady(at, 0.0)).collect::<Vec<_>>(), Kind::Hybrid);
+    let mut state = DeviceState::new(&model.signals);
+    (0..8_640).for_each(|at| {
+        model.step(&mut state, &steady(at, 0.0));
+    });
+    let before = state.clone();
+    let odd = (8_640..9_000)
+        .filter(|at| model.peek(Some(&state), &steady(*at, 5.0)).verdict.is_anomaly)
+        .count();
+    assert!(odd == 360 && before == state, "{odd}");
 }
 
 #[test]

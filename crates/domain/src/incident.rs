@@ -207,6 +207,29 @@ pub struct Incident {
     pub closed_at: Option<Timestamp>,
 }
 
+impl Incident {
+    /// How unlike two incidents are: 0 for two of the same kind, in the same signals, as long and as deep.
+    #[must_use]
+    pub fn distance(&self, other: &Self) -> f64 {
+        let kinds = if self.kind == other.kind { 0.0 } else { 1.0 };
+        let lasted = |it: &Self| it.last.seconds_since(it.began).max(0.0) + 60.0;
+        let longer = (lasted(self) / lasted(other)).ln().abs() / 4.0;
+        let deeper = (self.peak_score - other.peak_score).abs().min(1.0);
+        kinds + self.apart(other) + longer + deeper
+    }
+
+    /// How unlike the signals are, 0 to 2.
+    fn apart(&self, other: &Self) -> f64 {
+        let share = |of: &Self, it: &SignalShare| {
+            let same = |at: &&SignalShare| at.signal == it.signal && at.direction == it.direction;
+            of.signals.iter().find(same).map_or(0.0, |it| it.share)
+        };
+        let own = self.signals.iter().map(|it| (it.share - share(other, it)).abs());
+        let missing = other.signals.iter().filter(|it| share(self, it) == 0.0);
+        own.sum::<f64>() + missing.map(|it| it.share).sum::<f64>()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -235,6 +258,40 @@ mod tests {
         ];
         let names: Vec<IncidentId> = times.iter().map(|it| id("x", *it)).collect();
         assert!(names.is_sorted(), "{names:?}");
+    }
+
+    fn incident(kind: IncidentKind, signal: &str) -> Incident {
+        let at = Timestamp::from_secs;
+        Incident {
+            id: id("a", 0),
+            device_id: DeviceId::new("a").unwrap(),
+            opened_at: at(0),
+            began: at(0),
+            last: at(100),
+            peak_score: -0.5,
+            peak_at: at(50),
+            readings: 10,
+            severity: Severity::Warning,
+            kind,
+            signals: vec![SignalShare {
+                signal: signal.to_owned(),
+                share: 1.0,
+                direction: Direction::Above,
+            }],
+            reason: String::new(),
+            model_version: String::new(),
+            closed_at: None,
+        }
+    }
+
+    #[test]
+    fn an_incident_is_nearest_to_its_like() {
+        let heat = incident(IncidentKind::Spike, "temperature");
+        assert_eq!(heat.distance(&heat.clone()), 0.0);
+        let shift = incident(IncidentKind::LevelShift, "temperature");
+        let other = incident(IncidentKind::Spike, "vibration");
+        assert!(heat.distance(&shift) < heat.distance(&other));
+        assert_eq!(heat.distance(&other), other.distance(&heat));
     }
 
     #[test]

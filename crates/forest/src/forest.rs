@@ -14,7 +14,7 @@ use crate::walk::Walk;
 pub struct Forest {
     pub(crate) trees: Vec<Tree>,
     pub(crate) scale: Scale,
-    /// The layout for one row, unless there are hyperplanes.
+    /// The layout for one row, unless there are hyperplanes or blocks.
     pub(crate) walk: Option<Walk>,
     /// The faster one, where the processor has what it needs.
     #[cfg(target_arch = "x86_64")]
@@ -40,11 +40,17 @@ impl PartialEq for Forest {
 
 impl Forest {
     pub(crate) fn from_trees(trees: Vec<Tree>, columns: usize, subsample: u32, offset: f64) -> Self {
+        #[cfg(target_arch = "x86_64")]
+        let blocks = Blocks::new(&trees, columns);
+        #[cfg(target_arch = "x86_64")]
+        let needs_walk = blocks.is_none();
+        #[cfg(not(target_arch = "x86_64"))]
+        let needs_walk = true;
         Self {
             scale: Scale::new(trees.len(), subsample),
-            walk: Walk::new(&trees),
+            walk: if needs_walk { Walk::new(&trees) } else { None },
             #[cfg(target_arch = "x86_64")]
-            blocks: Blocks::new(&trees, columns),
+            blocks,
             trees,
             names: Vec::new(),
             columns,

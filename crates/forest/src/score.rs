@@ -112,7 +112,7 @@ impl Forest {
     #[cfg(test)]
     pub(crate) fn sum_in_step(&self, row: &[f64]) -> Option<u64> {
         let row: Vec<f32> = row.iter().copied().map(narrow).collect();
-        self.walk.as_ref().map(|walk| walk.sum_long(&row))
+        Walk::new(&self.trees).map(|walk| walk.sum_long(&row))
     }
 
     /// Rows that lack a value, and forests of hyperplanes, go through the trees one by one.

@@ -88,7 +88,8 @@ fn a_deviation_planted_on_a_column_is_put_down_to_it() {
     let forest = fit(&values, 0);
     let is_usual = |row: &[f64]| forest.decision(forest.score_row(row).unwrap()) >= 0.0;
     let (mut n_planted, mut n_named) = (0, 0);
-    // A row that was odd before has two reasons, and either may come first.
+    // The protocol: every row that the forest does not flag gets one value far outside its column, six where values end at 1.5.
+    // A row that was flagged before has two reasons, and either may come first; ADR 0011 has the figures with those rows.
     for (index, row) in values
         .chunks_exact(COLUMNS)
         .enumerate()

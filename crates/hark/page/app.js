@@ -4,6 +4,7 @@ import { HarkChart } from "./chart.js";
 import { routeChanged, start } from "./feed.js";
 import { devices, groups } from "./fleet.js";
 import { notice } from "./format.js";
+import { incidents, onKey } from "./incidents.js";
 import { anomalies, banners, fleetLine, tiles, topBar } from "./overview.js";
 import { readings } from "./readings.js";
 import { signals } from "./signals.js";
@@ -11,9 +12,12 @@ import { onChange, parse, state, update } from "./state.js";
 import { html, nothing, render } from "./vendor/lit.js";
 
 /** What lies further down is loaded when it comes near the window. @type {Record<string, (() => unknown) | null>} */
-const parts = { quality: null, demo: null };
+const parts = { quality: null, demo: null, drawer: null, help: null, labels: null };
 const loaders = {
-  quality: async () => { parts.quality = (await import("./quality.js")).quality; },
+  quality: async () => {
+    const [{ quality }, { labels }] = await Promise.all([import("./quality.js"), import("./labels.js")]);
+    Object.assign(parts, { quality, labels });
+  },
   demo: async () => { parts.demo = (await import("./demo.js")).demo; },
 };
 
@@ -45,14 +49,17 @@ function page() {
     <main id="main" tabindex="-1" class=${gone ? "frozen" : ""} aria-label="The fleet">
       ${safely(banners)}
       ${empty ? nothing : html`<div class="glance">${safely(fleetLine)}${safely(tiles)}</div>
+      ${safely(incidents)}${parts.drawer ? safely(parts.drawer) : nothing}
       <div class="grid wide-left">${safely(signals)}${safely(anomalies)}</div>
       <div class="grid wide-left">${safely(devices)}${safely(groups)}</div>
       <div class="grid even" id="quality">${parts.quality ? safely(parts.quality) : nothing}</div>
+      ${parts.labels ? html`<div class="grid even">${safely(parts.labels)}</div>` : nothing}
       ${safely(readings)}
       <div id="demo">${parts.demo ? safely(parts.demo) : nothing}</div>`}
     </main>
     <footer><span>Hark ${summary?.model ? `· model ${summary.model.version}` : ""}</span>
       <span><a href="/docs">API</a> · <a href="/openapi.json">OpenAPI</a> · <a href="/api/v1/readings?limit=1000">Readings as JSON</a></span></footer>
+    ${parts.help ? safely(parts.help) : nothing}
     <div class="hidden" role="status" aria-live="polite">${route.auto ? announcement : ""}</div>`;
 }
 
@@ -64,9 +71,18 @@ function recolour() {
   for (const chart of document.querySelectorAll("hark-chart")) /** @type {HarkChart} */ (chart).recolour();
 }
 
+/** The drawer and the keys are loaded when they are wanted first. */
+async function wantDrawer() {
+  const { drawer, help } = await import("./drawer.js");
+  Object.assign(parts, { drawer, help });
+  update();
+}
+
 onChange(() => {
+  if ((state.route.incident || state.help) && !parts.drawer) void wantDrawer();
   document.title = state.summary ? `${state.summary.devices.odd > 0 ? `(${state.summary.devices.odd}) ` : ""}Hark` : "Hark";
   render(page(), root);
+  focusWhatOpened();
   if (theme !== state.theme) {
     theme = state.theme;
     recolour();
@@ -80,9 +96,23 @@ onChange(() => {
   near.observe(demo);
 });
 
+let opened = "";
+
+/** What opens over the page takes the focus; what closes gives it back to the list. */
+function focusWhatOpened() {
+  const now = state.help && parts.help ? "keys" : state.route.incident && parts.drawer ? `drawer ${state.route.incident}` : "";
+  if (now === opened) return;
+  const before = opened;
+  opened = now;
+  const target = now ? document.getElementById(/** @type {string} */ (now.split(" ")[0]))
+    : document.querySelector(`[data-incident="${before.split(" ")[1] ?? ""}"] a`) ?? document.getElementById("main");
+  /** @type {HTMLElement | null} */ (target)?.focus({ preventScroll: true });
+}
+
+addEventListener("keydown", onKey);
 addEventListener("hashchange", () => {
   const before = state.route;
-  update({ route: parse(location.hash), held: {} });
+  update({ route: parse(location.hash), held: {}, ask: null });
   routeChanged(before);
 });
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", recolour);

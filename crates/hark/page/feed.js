@@ -1,6 +1,6 @@
 // @ts-check
 // Everything that comes from the server: polled aggregates as the base, one event stream on top for what is new this second.
-/** @import { Bucket, Buckets, Course, Device, Metrics, Problem, Reading, Signal, Summary } from "./types.d.ts" */
+/** @import { Bucket, Buckets, Course, Device, Incident, IncidentDetail, Metrics, Problem, Reading, Signal, Summary } from "./types.d.ts" */
 import { count, because } from "./format.js";
 import { serverNow, state, update } from "./state.js";
 
@@ -149,6 +149,42 @@ const loadTable = (cursors) => load("table", async (signal) => {
   update({ table: { readings: page.readings, next: page.next, cursors } });
 });
 
+/** Those that are not resolved, and those of the last day that ended by themselves and that nobody has labelled; or all. */
+const loadIncidents = () => load("incidents", async (signal) => {
+  const yesterday = encodeURIComponent(new Date(serverNow() - 86_400_000).toISOString());
+  const paths = state.route.past ? ["?limit=500"] : ["?state=unresolved&limit=500", `?state=resolved&label=none&from=${yesterday}&limit=50`];
+  const pages = await Promise.all(paths.map((it) => ask(`/api/v1/incidents${it}`, { signal })));
+  update({ incidents: /** @type {Incident[]} */ (pages.flatMap((it) => it.incidents)) });
+});
+
+/** One incident, with the course of its signals. @param {string} id */
+export const loadDetail = (id) => load("incident", async (signal) => {
+  /** @type {IncidentDetail} */
+  const detail = await ask(`/api/v1/incidents/${encodeURIComponent(id)}`, { signal });
+  const before = state.detail?.id === id ? state.detail.course : undefined;
+  if (state.route.incident === id) update({ detail: { ...detail, ...(before ? { course: before } : {}) } });
+  const course = await courseOf(detail, signal);
+  if (state.route.incident === id) update({ detail: { ...detail, course } });
+});
+
+/** @param {IncidentDetail} it @param {AbortSignal} signal @returns {Promise<Course>} */
+async function courseOf(it, signal) {
+  const { from, to } = it.window;
+  const span = { device_id: it.device_id, from, to };
+  const [buckets, raw, device] = await Promise.all([
+    /** @type {Promise<Buckets>} */ (ask(readingsPath({ ...span, resolution: "auto" }), { signal })),
+    ask(readingsPath({ ...span, order: "newest", limit: 1000 }), { signal }),
+    // A device that was first heard this moment is not listed yet.
+    state.devices?.some((one) => one.device_id === it.device_id) ? ask(`/api/v1/devices/${encodeURIComponent(it.device_id)}`, { signal }) : null,
+  ]);
+  /** @type {Reading[]} */
+  const readings = raw.readings;
+  return {
+    device: it.device_id, from: Date.parse(from), to: Date.parse(to), width: buckets.width_seconds, buckets: buckets.buckets,
+    anomalies: readings.filter((one) => one.verdict?.is_anomaly), raw: readings, ranges: device?.ranges ?? null,
+  };
+}
+
 /** Goes to older readings. The newest page has moved on since it was loaded, so its end is asked for anew. */
 export async function older() {
   const cursors = state.table?.cursors ?? [];
@@ -166,13 +202,20 @@ export async function refresh() {
   const devices = loadDevices();
   // The course and the table ask for times by the server's clock, which the summary tells.
   await loadSummary();
-  if (!state.gone) await Promise.all([loadMetrics(), loadCourse(), loadTable(state.table?.cursors ?? [])]);
+  const { incident } = state.route;
+  if (!state.gone) {
+    await Promise.all([
+      loadMetrics(), loadCourse(), loadTable(state.table?.cursors ?? []), loadIncidents(), incident ? loadDetail(incident) : null,
+    ]);
+  }
   await devices;
 }
 
 /** Loads what a change of the address asks for. @param {import("./types.d.ts").Route} before */
 export function routeChanged(before) {
-  const { device, hours, odd, auto } = state.route;
+  const { device, hours, odd, auto, incident, past } = state.route;
+  if (incident && incident !== before.incident) void loadDetail(incident);
+  if (past !== before.past) void loadIncidents();
   if (hours !== before.hours) void loadSummary().then(loadMetrics);
   if (device !== before.device || hours !== before.hours) void loadCourse();
   if (device !== before.device || hours !== before.hours || odd !== before.odd) void loadTable([]);
@@ -192,6 +235,7 @@ async function tick() {
   await Promise.all([
     fleet <= wholeFleetAtMost || ticks % 6 === 0 ? loadDevices() : null,
     loadMetrics(),
+    loadIncidents(),
     Date.now() - courseAt >= period - 100 ? loadCourse() : null,
     state.table === null ? loadTable([]) : null,
   ]);
@@ -236,6 +280,8 @@ function listen() {
   stream = new EventSource("/api/v1/stream");
   stream.addEventListener("readings", (event) => take(JSON.parse(event.data).readings));
   stream.addEventListener("reset", () => void refresh());
+  stream.addEventListener("incident", (event) => hear(JSON.parse(event.data)));
+  stream.addEventListener("device", () => void loadDevices());
   stream.addEventListener("model", () => void loadSummary().then(loadMetrics));
   stream.addEventListener("bye", () => void loadSummary());
   stream.addEventListener("error", () => {
@@ -254,6 +300,15 @@ function merge(readings, known, limit) {
 }
 
 let announcedAt = 0;
+
+/** Something happened to an incident. @param {{ id: string, device_id: string, change: string, severity: string, reason: string }} news */
+function hear(news) {
+  void loadIncidents();
+  if (news.id === state.route.incident) void loadDetail(news.id);
+  if (news.change !== "opened" || Date.now() - announcedAt < 5_000) return;
+  announcedAt = Date.now();
+  update({ announcement: `new incident, ${news.severity}: ${news.device_id}, ${news.reason}` });
+}
 
 /** Takes readings from the stream into every part of the page that shows them. @param {Reading[]} readings */
 function take(readings) {

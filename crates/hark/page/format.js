@@ -95,10 +95,13 @@ export function because(reading) {
   return reading.verdict?.is_anomaly ? "unusual as a whole, no single signal stands out" : "";
 }
 
-/** A state's own shape, so that colour never speaks alone. @param {DeviceState | "unjudged" | "gone"} state */
+/** A state's own shape, so that colour never speaks alone. @param {DeviceState | "unjudged" | "gone" | import("./types.d.ts").Severity} state */
 export function mark(state) {
   const shape = {
     odd: svg`<path d="M8 1.5 15 14H1z" fill="currentColor"/>`,
+    critical: svg`<path d="M5 1.5h6L14.5 5v6L11 14.5H5L1.5 11V5z" fill="currentColor"/>`,
+    warning: svg`<path d="M8 1.5 15 14H1z" fill="currentColor"/>`,
+    notice: svg`<rect x="2.5" y="2.5" width="11" height="11" rx="2" fill="none" stroke="currentColor" stroke-width="2"/>`,
     silent: svg`<path d="M8 1.2 14.8 8 8 14.8 1.2 8z" fill="none" stroke="currentColor" stroke-width="2"/>`,
     fine: svg`<circle cx="8" cy="8" r="5.5" fill="currentColor"/>`,
     unjudged: svg`<circle cx="8" cy="8" r="5" fill="none" stroke="currentColor" stroke-width="2" stroke-dasharray="3 2.5"/>`,

@@ -97,8 +97,12 @@ function measured(metrics) {
       ${measure("Flags per device and day", decimal(metrics.flags_per_device_day), `threshold by ${metrics.threshold.policy}`)}
       ${labelled ? measure("False alarms per device and day", decimal(labelled.false_alarms_per_device_day), "by the labels") : nothing}</dl>
     ${labelled?.confusion ? confusion(labelled.confusion) : nothing}
-    ${spread(metrics)}`;
+    ${shadow(metrics)}${spread(metrics)}`;
 }
+
+/** What it did beside the one before it. @param {Metrics} metrics */
+const shadow = ({ shadow: it }) => (it ? html`<p class="on" id="shadow">In shadow of ${it.champion} it judged ${plural(it.readings, "live reading")} of
+  ${plural(it.devices, "device")} and was ${it.promoted ? "put in force" : "not put in force"}: ${it.why}.</p>` : nothing);
 
 /** @param {string} name @param {string} value @param {string} note */
 const measure = (name, value, note) => html`<div><dt>${name}</dt><dd class="value">${value}</dd><dd class="trend">${note}</dd></div>`;

@@ -106,10 +106,13 @@ export function signals() {
     : problems.course ? nothing : html`<p class="empty tall">Loading the last ${route.hours} hours …</p>`}</section>`;
 }
 
-/** @param {Course} course @param {Signal} signal */
-function figure(course, signal) {
+/** The charts of another course than the page's own. @param {Course} course */
+export const charts = (course) => state.signals.map((it) => guard([course, it, state.route.utc], () => figure(course, it, "window")));
+
+/** @param {Course} course @param {Signal} signal @param {string} [where] */
+function figure(course, signal, where = "chart") {
   const spec = specOf(course, signal, state.route.utc);
-  const id = `chart-${signal.name}`;
+  const id = `${where}-${signal.name}`;
   return html`<figure role="figure" class="chart" aria-labelledby="${id}-name" aria-describedby="${id}-says">
     <figcaption><b id="${id}-name">${spec.label} <span class="unit">${spec.symbol}</span></b>
       <span class="readout" data-idle=${summaryOf(spec)}></span>
@@ -128,7 +131,7 @@ function readout(event) {
 /** One sentence for the whole chart. @param {ChartSpec} spec */
 function summaryOf(spec) {
   const stats = rows(spec, 1)[0];
-  if (!stats) return `No reading in the last ${plural(state.route.hours, "hour")}`;
+  if (!stats) return `No reading in these ${plural(Math.round((spec.to - spec.from) / 3600_000), "hour")}`;
   return `Mean ${decimal(stats.mean)}, from ${decimal(stats.min)} to ${decimal(stats.max)} ${spec.symbol}; ${
     plural(stats.odd, "flagged reading")} in all`;
 }

@@ -5,6 +5,7 @@
 /** @type {Route} */
 const home = {
   device: "", hours: 24, state: "", building: "", floor: "", type: "", q: "", odd: false, utc: false, auto: true, page: 1,
+  incident: "", past: false,
 };
 
 /** The choices of the range; any whole number of hours from 1 to 24 in the address works too. */
@@ -23,17 +24,19 @@ export function parse(hash) {
     building: text("building"), floor: text("floor"), type: text("type"), q: text("q"),
     odd: text("odd") === "1", utc: text("zone") === "utc", auto: text("auto") !== "off",
     page: Math.max(1, Math.round(Number(text("page"))) || 1),
+    incident: text("incident"), past: text("past") === "1",
   };
 }
 
 /** Writes a route as an address; what is at its default is left out. @param {Route} route */
 function address(route) {
   const fields = new URLSearchParams();
-  for (const key of /** @type {const} */ (["device", "state", "building", "floor", "type", "q"])) {
+  for (const key of /** @type {const} */ (["device", "state", "building", "floor", "type", "q", "incident"])) {
     if (route[key]) fields.set(key, route[key]);
   }
   if (route.hours !== home.hours) fields.set("hours", String(route.hours));
   if (route.odd) fields.set("odd", "1");
+  if (route.past) fields.set("past", "1");
   if (route.utc) fields.set("zone", "utc");
   if (!route.auto) fields.set("auto", "off");
   if (route.page > 1) fields.set("page", String(route.page));
@@ -44,7 +47,8 @@ function address(route) {
 export const state = {
   route: parse(location.hash), signals: [], summary: null, devices: null, device: null, course: null, table: null, metrics: null,
   problems: {}, gone: false, goneSince: 0, checkedAt: 0, serverAhead: 0, heardAt: 0, clock: Date.now(), loads: 0, fresh: [],
-  held: {}, announcement: "", theme: /** @type {State["theme"]} */ (document.documentElement.dataset.theme ?? ""),
+  held: {}, announcement: "",
+  incidents: null, heldIncidents: null, detail: null, undo: null, ask: null, help: false, keys: true, theme: /** @type {State["theme"]} */ (document.documentElement.dataset.theme ?? ""),
 };
 
 /** The address of this page with some choices changed. @param {Partial<Route>} change */

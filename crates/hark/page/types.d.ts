@@ -48,18 +48,35 @@ export interface Measured { labelled: Labelled | null; flag_rate: number | null;
 export interface Metrics extends Measured {
   version: string; created_at: string; threshold: Record<string, unknown> & { policy: string };
   held_out: { readings: number; devices: number; from: string; to: string } | null;
+  shadow?: { champion: string; readings: number; devices: number; promoted: boolean; why: string } | null;
   flags_per_device_day: number | null; signals: Record<string, Measured | undefined>;
 }
 export interface Problem { title: string; status: number; detail: string; code?: string; field?: string; hint?: string }
+export type Severity = "notice" | "warning" | "critical";
+export type LabelName = "true" | "false_alarm" | "expected" | "sensor_fault";
+export interface Incident {
+  id: string; device_id: string; state: "open" | "acknowledged" | "snoozed" | "resolved"; snoozed_until: string | null; assignee: string | null;
+  label: { label: LabelName; who: string; at: string; note: string | null } | null; severity: Severity; kind: string;
+  began: string; opened_at: string; last: string; closed_at: string | null; ongoing: boolean; peak: { score: number; at: string };
+  readings: number; reason: string; signals: { signal: string; share: number; direction: Reason["direction"] }[];
+  model_version: string; updated_at: string;
+}
+export interface Audit { at: string; who: string; action: string; detail: string | null; note: string | null }
+export interface IncidentDetail extends Incident {
+  window: { from: string; to: string }; readings_url: string; nearest: { distance: number; incident: Incident }[]; audit: Audit[];
+  course?: Course;
+}
 export interface Route {
   device: string; hours: number; state: "" | DeviceState; building: string; floor: string; type: string; q: string;
-  odd: boolean; utc: boolean; auto: boolean; page: number;
+  odd: boolean; utc: boolean; auto: boolean; page: number; incident: string; past: boolean;
 }
 export interface ReadingsPage { readings: Reading[]; next: string | null; cursors: string[] }
 export interface State {
   route: Route; signals: Signal[]; summary: Summary | null; devices: Device[] | null; device: Device | null; course: Course | null;
   table: ReadingsPage | null; metrics: Metrics | null; problems: Record<string, Problem>;
   gone: boolean; goneSince: number; checkedAt: number; serverAhead: number; heardAt: number; clock: number; loads: number;
+  incidents: Incident[] | null; heldIncidents: string[] | null; detail: IncidentDetail | null; undo: { id: string; text: string } | null;
+  ask: "snooze" | "comment" | null; help: boolean; keys: boolean;
   fresh: Reading[]; held: Record<string, Reading[] | null>; announcement: string; theme: "" | "light" | "dark";
 }
 export interface ChartSpec {

@@ -13,25 +13,33 @@ use std::time::Duration;
 use anyhow::Context;
 use bus::embedded::{Limits, embedded};
 use bus::{Publisher, Subscriber};
-use domain::{TimeRange, Timestamp};
-use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use detector::IncidentRules;
+use domain::{DeviceId, Incident, Signals, TimeRange, Timestamp};
+use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
-use warehouse::Warehouse;
 use warehouse::embedded::{EmbeddedWarehouse, Options};
+use warehouse::{Commit, IncidentQuery, IncidentUpdate, Warehouse};
 
 pub(crate) use self::prepare::{set_up, try_bus, try_warehouse};
 use crate::config::{BusKind, Config, WarehouseKind};
 use crate::exit::Fault;
+#[cfg(feature = "gcp")]
 use crate::runtime::addressed::Addressed;
+use crate::runtime::canary;
 use crate::runtime::clock;
 use crate::runtime::consumer::Consumer;
 use crate::runtime::events::Events;
 use crate::runtime::first_model;
 use crate::runtime::fleet::Fleet;
+use crate::runtime::judging::Judging;
 use crate::runtime::live_model::LiveModel;
+use crate::runtime::maintenance::{self, Maintenance};
 use crate::runtime::registry::Registry;
+use crate::runtime::retraining;
+use crate::runtime::silence;
+use crate::runtime::tuning::{self, Tuning};
 
 /// How often readings beyond the retention are dropped.
 const RETENTION_ROUND: Duration = Duration::from_secs(3_600);
@@ -46,8 +54,11 @@ pub(crate) struct App {
     pub(crate) publisher: Arc<dyn Publisher>,
     pub(crate) fleet: Arc<Fleet>,
     pub(crate) live_model: Arc<LiveModel>,
+    pub(crate) judging: Arc<Judging>,
     pub(crate) registry: Arc<Registry>,
     pub(crate) events: Arc<Events>,
+    pub(crate) tuning: Arc<Tuning>,
+    pub(crate) maintenance: Arc<Maintenance>,
     pub(crate) prometheus: PrometheusHandle,
     pub(crate) started_at: Timestamp,
     /// Cancelled when the process is asked to end: no new work, open streams end.
@@ -84,20 +95,27 @@ impl App {
         publisher: Arc<dyn Publisher>,
         stop: CancellationToken,
     ) -> anyhow::Result<Arc<Self>> {
+        let prometheus = prometheus(&config.signals);
         let fleet = Arc::new(Fleet::new(config.signals.clone()));
         restore(&fleet, warehouse.as_ref()).await?;
         let registry = Arc::new(open_registry(&config));
         let events = Arc::new(Events::new());
         let live_model = LiveModel::open(registry.clone(), config.signals.clone(), events.clone());
+        let judging = Judging::new(&config.signals, &config.limits)?;
+        let tuning = Tuning::open(config.data.dir.join(tuning::FILE))?;
+        let maintenance = Maintenance::open(config.data.dir.join(maintenance::FILE))?;
         let app = Self {
+            tuning: Arc::new(tuning),
+            maintenance: Arc::new(maintenance),
             config,
             warehouse,
             publisher,
             fleet,
             live_model: Arc::new(live_model),
+            judging: Arc::new(judging),
             registry,
             events,
-            prometheus: prometheus(),
+            prometheus,
             started_at: clock::now(),
             stop,
         };
@@ -111,11 +129,22 @@ impl App {
             fleet: self.fleet.clone(),
             live_model: self.live_model.clone(),
             events: self.events.clone(),
+            tuning: self.tuning.clone(),
+            maintenance: self.maintenance.clone(),
             max_future_skew: self.config.detector.max_future_skew,
+            judging: self.judging.clone(),
+            rules: IncidentRules {
+                quiet_seconds: self.config.detector.incident_quiet.as_secs_f64(),
+                ..IncidentRules::default()
+            },
         };
         let stop = self.stop.clone();
         tasks.spawn(async move { consumer.run(subscriber, stop).await.context("the consumer failed") });
-        self.watch_model(tasks);
+        self.watch_over(tasks);
+        // A shared bus brings a probe to anybody's consumer, under its own name.
+        if !self.config.bus.kind.is_shared() {
+            tasks.spawn(canary::run(self.clone()));
+        }
         if let Some(retention) = self.config.warehouse.retention {
             tasks.spawn(drop_old(self.clone(), retention));
         }
@@ -123,7 +152,7 @@ impl App {
 
     /// Starts what runs beside a server that does not consume: it takes up states and models as others write them.
     pub(crate) fn follow(self: &Arc<Self>, tasks: &mut Tasks) {
-        self.watch_model(tasks);
+        self.watch_over(tasks);
         let app = self.clone();
         tasks.spawn(async move {
             loop {
@@ -141,12 +170,13 @@ impl App {
         });
     }
 
-    fn watch_model(self: &Arc<Self>, tasks: &mut Tasks) {
+    fn watch_over(self: &Arc<Self>, tasks: &mut Tasks) {
         let (app, stop) = (self.clone(), self.stop.clone());
         tasks.spawn(async move {
             app.live_model.watch(stop).await;
             Ok(())
         });
+        tasks.spawn(silence::watch(self.clone()));
     }
 
     /// Trains the first model by itself once enough readings are stored. It is no server, so its end ends nothing.
@@ -157,6 +187,13 @@ impl App {
             app.stop.cancelled().await;
             Ok(())
         });
+    }
+
+    /// Trains again and again, as the configuration says.
+    pub(crate) fn retrain(self: &Arc<Self>, tasks: &mut Tasks) {
+        if let Some(every) = self.config.train.every {
+            tasks.spawn(retraining::run(self.clone(), every));
+        }
     }
 }
 
@@ -231,17 +268,22 @@ async fn open_bus(config: &Config) -> anyhow::Result<(Arc<dyn Publisher>, Box<dy
 
 /// The sending end of a bus that processes share.
 pub(crate) async fn open_publisher(config: &Config) -> anyhow::Result<Arc<dyn Publisher>> {
-    let publisher: Arc<dyn Publisher> = match config.bus.kind {
-        BusKind::Embedded => anyhow::bail!(Fault::new(
-            "the embedded bus lies inside of one process",
-            "choose one that processes share, such as bus.kind = \"pubsub\""
-        )),
+    match config.bus.kind {
+        BusKind::Embedded => {
+            let fault = Fault::new(
+                "the embedded bus lies inside of one process",
+                "choose one that processes share, such as bus.kind = \"pubsub\"",
+            );
+            Err(fault.into())
+        }
         #[cfg(feature = "gcp")]
-        BusKind::Pubsub => google::publisher(config).await?,
+        BusKind::Pubsub => {
+            let publisher = google::publisher(config).await?;
+            Ok(Arc::new(Addressed::new(publisher, config.signals.clone())))
+        }
         #[cfg(not(feature = "gcp"))]
-        BusKind::Pubsub => return Err(left_out()),
-    };
-    Ok(Arc::new(Addressed::new(publisher, config.signals.clone())))
+        BusKind::Pubsub => Err(left_out()),
+    }
 }
 
 #[cfg(not(feature = "gcp"))]
@@ -270,11 +312,46 @@ async fn restore(fleet: &Fleet, warehouse: &dyn Warehouse) -> anyhow::Result<()>
     while let Some(block) = scan.next().await.context("failed to read the stored readings")? {
         for judged in block.iter().filter(|it| !it.late && !it.clock_suspect) {
             if stale.contains(&judged.reading.device_id) {
-                fleet.update(&judged.reading.device_id, |state| state.push(&judged.reading));
+                fleet.update(&judged.reading.device_id, |tracked| {
+                    tracked
+                        .watched
+                        .hear(&judged.reading, tracked.state.last(), judged.received_at);
+                    tracked.state.push(&judged.reading)
+                });
             }
         }
     }
+    close_lost(warehouse, &stale).await?;
     info!(devices = stale.len(), "device states built again");
+    Ok(())
+}
+
+/// Closes what went on with devices whose state is lost: an event cannot be built again from its readings.
+async fn close_lost(warehouse: &dyn Warehouse, stale: &HashSet<DeviceId>) -> anyhow::Result<()> {
+    let now = clock::now();
+    let ongoing = IncidentQuery {
+        ongoing: Some(true),
+        ..IncidentQuery::all(now, usize::MAX)
+    };
+    let ongoing = warehouse
+        .incidents(ongoing)
+        .await
+        .context("failed to read the incidents")?;
+    let of_stale = ongoing.items.into_iter().map(|it| it.incident);
+    let closed = of_stale
+        .filter(|it| stale.contains(&it.device_id))
+        .map(|it| IncidentUpdate {
+            incident: Incident {
+                closed_at: Some(it.last),
+                ..it
+            },
+            at: now,
+        });
+    let commit = Commit {
+        incidents: closed.collect(),
+        ..Commit::default()
+    };
+    warehouse.store(commit).await.context("failed to close incidents")?;
     Ok(())
 }
 
@@ -293,15 +370,15 @@ async fn drop_old(app: Arc<App>, retention: Duration) -> anyhow::Result<()> {
 }
 
 /// The recorder of this process, installed at the first call.
-fn prometheus() -> PrometheusHandle {
+fn prometheus(signals: &Signals) -> PrometheusHandle {
     static HANDLE: OnceLock<PrometheusHandle> = OnceLock::new();
     let install = || {
-        let recorder = PrometheusBuilder::new().build_recorder();
+        let recorder = crate::metrics::recorder();
         let handle = recorder.handle();
         if metrics::set_global_recorder(recorder).is_err() {
             warn!("another metrics recorder is in place, /metrics stays empty");
         }
-        crate::metrics::describe();
+        crate::metrics::describe(signals);
         handle
     };
     HANDLE.get_or_init(install).clone()

@@ -6,7 +6,7 @@ use anyhow::Context;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::header::CONTENT_TYPE;
-use hyper::{Method, Request, StatusCode, Uri};
+use hyper::{Request, StatusCode, Uri};
 use hyper_util::client::legacy::Client as HttpClient;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
@@ -67,7 +67,10 @@ impl Client {
         let mut wait = FIRST_WAIT;
         let mut tries = 0;
         loop {
-            let (status, answer) = self.ask(body.clone()).await?;
+            let request = Request::post(format!("{}/api/v1/readings", self.base))
+                .header(CONTENT_TYPE, "application/x-ndjson")
+                .body(Full::new(body.clone()))?;
+            let (status, answer) = self.ask(request).await?;
             tries += 1;
             let busy = matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE);
             if !busy || tries == TRIES {
@@ -97,12 +100,18 @@ impl Client {
         anyhow::bail!("the Hark at {} answered {status}: {detail}", self.base)
     }
 
-    async fn ask(&self, body: Bytes) -> anyhow::Result<(StatusCode, Answer)> {
-        let request = Request::builder()
-            .method(Method::POST)
-            .uri(format!("{}/api/v1/readings", self.base))
-            .header(CONTENT_TYPE, "application/x-ndjson")
-            .body(Full::new(body))?;
+    /// Asks once whether it is ready.
+    pub(crate) async fn ready(&self) -> anyhow::Result<()> {
+        let request = Request::get(format!("{}/readyz", self.base)).body(Full::default())?;
+        let (status, answer) = self.ask(request).await?;
+        if status.is_success() {
+            return Ok(());
+        }
+        let detail = answer.detail.unwrap_or_default();
+        anyhow::bail!("the Hark at {} is not ready: {status}: {detail}", self.base)
+    }
+
+    async fn ask(&self, request: Request<Full<Bytes>>) -> anyhow::Result<(StatusCode, Answer)> {
         let away = || {
             Fault::new(
                 format!("the Hark at {} cannot be reached", self.base),

@@ -51,9 +51,12 @@ fn run(cli: Cli) -> anyhow::Result<Exit> {
         Command::Import(args) => block_on(commands::import::run(config()?, args))?,
         Command::Export(args) => block_on(commands::export::run(config()?, args))?,
         Command::DeadLetters(command) => block_on(commands::dead_letters::run(config()?, command, format))?,
+        Command::Incidents(command) => block_on(commands::incidents::run(config()?, command, format))?,
+        Command::Maintenance(command) => commands::maintenance::run(&config()?, command, format)?,
         Command::Config(command) => commands::config::run(&flags, &command, format)?,
         Command::Setup(args) => block_on(commands::setup::run(config()?, args, format))?,
         Command::Doctor => block_on(commands::doctor::run(config()?, format))?,
+        Command::Health { url } => block_on(commands::health::run(url))?,
         Command::Completions { shell } => commands::completions::run(shell)?,
     }
     Ok(Exit::Ok)

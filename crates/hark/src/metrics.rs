@@ -1,9 +1,16 @@
-//! The names of all metrics, and the only place that counts.
+//! The names of all metrics, and the only place that counts. What is a state rather than an event is looked up when
+//! somebody asks, in `http::gauges`.
+
+use std::time::Duration;
 
 use bus::Outcome;
-use domain::{Judged, RejectionCode};
-use metrics::{counter, gauge};
-use warehouse::Stored;
+use domain::{Judged, RejectionCode, Severity, Signals, Standing, Timestamp};
+use metrics::{counter, gauge, histogram};
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusRecorder};
+use warehouse::{IncidentCount, Stored};
+
+use crate::runtime::registry::Metrics;
+use crate::runtime::shadow::Tally;
 
 const RECEIVED: &str = "hark_readings_received_total";
 const STORED: &str = "hark_readings_stored_total";
@@ -12,55 +19,164 @@ const REJECTED: &str = "hark_readings_rejected_total";
 const LATE: &str = "hark_readings_late_total";
 const CLOCK_SUSPECT: &str = "hark_readings_clock_suspect_total";
 const IGNORED: &str = "hark_fields_ignored_total";
+const VERDICTS: &str = "hark_verdicts_total";
 const ANOMALIES: &str = "hark_anomalies_total";
+const SCORE: &str = "hark_score";
+const COMMIT_SECONDS: &str = "hark_commit_seconds";
+const COMMIT_READINGS: &str = "hark_commit_readings";
 const STORE_RETRIES: &str = "hark_commit_retries_total";
 const REQUESTS: &str = "hark_http_requests_total";
+const REQUEST_SECONDS: &str = "hark_http_request_seconds";
 const MODEL: &str = "hark_model_created_timestamp_seconds";
+const MODEL_INFO: &str = "hark_model_info";
+const MODEL_METRIC: &str = "hark_model_metric";
+const INCIDENTS_OPENED: &str = "hark_incidents_opened_total";
+const INCIDENTS: &str = "hark_incidents";
+const RETRAININGS: &str = "hark_retrainings_total";
+const SHADOW_FLAGS: &str = "hark_shadow_flag_rate";
+const SHADOW_AGREEMENT: &str = "hark_shadow_agreement";
 const NEWEST: &str = "hark_newest_commit_timestamp_seconds";
+const HEARTBEAT: &str = "hark_heartbeat_timestamp_seconds";
+const BUILD: &str = "hark_build_info";
 
 /// The ways in that a message can name.
 pub(crate) const SOURCES: [&str; 5] = ["http", "simulator", "import", "stdin", "pubsub"];
 
+/// The stages of the pipeline that show a sign of life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// A batch was pulled.
+    Consumer,
+    /// A batch was judged.
+    Detector,
+    /// A batch was committed.
+    Warehouse,
+    /// A probe went the whole way.
+    Canary,
+}
+
+impl Stage {
+    const ALL: [Self; 4] = [Self::Consumer, Self::Detector, Self::Warehouse, Self::Canary];
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Consumer => "consumer",
+            Self::Detector => "detector",
+            Self::Warehouse => "warehouse",
+            Self::Canary => "canary",
+        }
+    }
+}
+
+/// A recorder with the bounds of the histograms: seconds, readings and scores (below 0 is anomalous).
+pub(crate) fn recorder() -> PrometheusRecorder {
+    let bounds: [(&str, &[f64]); 4] = [
+        (REQUEST_SECONDS, &[0.005, 0.05, 0.25, 1.0, 10.0]),
+        (COMMIT_SECONDS, &[0.001, 0.005, 0.025, 0.1, 0.5, 2.5, 10.0]),
+        (COMMIT_READINGS, &[1.0, 10.0, 100.0, 1_000.0, 5_000.0]),
+        (SCORE, &[-3.0, -1.0, -0.3, -0.1, 0.0, 0.1, 0.3, 1.0, 3.0]),
+    ];
+    let with = |builder: PrometheusBuilder, (name, bounds): (&str, &[f64])| {
+        let matcher = Matcher::Full(name.to_owned());
+        builder
+            .set_buckets_for_metric(matcher, bounds)
+            .expect("the bounds are not empty")
+    };
+    bounds.into_iter().fold(PrometheusBuilder::new(), with).build_recorder()
+}
+
 /// Makes every series exist at zero, with its help text.
-pub(crate) fn describe() {
-    use metrics::{describe_counter, describe_gauge};
-    describe_counter!(RECEIVED, "Messages received, by the way in");
-    describe_counter!(STORED, "Readings committed for the first time");
-    describe_counter!(DUPLICATE, "Readings that were stored already");
-    describe_counter!(REJECTED, "Messages refused and kept as dead letters, by reason");
-    describe_counter!(LATE, "Readings stored though a later one of the device was known");
-    describe_counter!(
-        CLOCK_SUSPECT,
-        "Readings stored with a time too far ahead to be believed"
+pub(crate) fn describe(signals: &Signals) {
+    use metrics::{describe_counter, describe_gauge, describe_histogram};
+    for (name, help) in [
+        (RECEIVED, "Messages received, by the way in"),
+        (STORED, "Readings committed for the first time"),
+        (DUPLICATE, "Readings that were stored already"),
+        (REJECTED, "Messages refused and kept as dead letters, by reason"),
+        (LATE, "Readings stored though a later one of the device was known"),
+        (
+            CLOCK_SUSPECT,
+            "Readings stored with a time too far ahead to be believed",
+        ),
+        (IGNORED, "Fields left out because no declared signal answers to them"),
+        (VERDICTS, "Readings committed for the first time, by verdict"),
+        (
+            ANOMALIES,
+            "Readings with an anomalous verdict, by the signals that made it",
+        ),
+        (STORE_RETRIES, "Commits tried again"),
+        (RETRAININGS, "Scheduled trainings, by what came of them"),
+        (REQUESTS, "HTTP requests answered, by route and status class"),
+        (
+            INCIDENTS_OPENED,
+            "Incidents that were told, by how much they mattered at first",
+        ),
+    ] {
+        describe_counter!(name, help);
+    }
+    for (name, help) in [
+        (MODEL, "When the model in force was trained, seconds since 1970"),
+        (MODEL_INFO, "1 for the model in force, by version and kind"),
+        (
+            MODEL_METRIC,
+            "What was measured of the model in force, by what it was measured on",
+        ),
+        (INCIDENTS, "Incidents that are not resolved, by state and severity"),
+        (NEWEST, "When readings were last committed, seconds since 1970"),
+        (
+            HEARTBEAT,
+            "When a stage of the pipeline last showed a sign of life, seconds since 1970",
+        ),
+        (BUILD, "1, with the version of the program"),
+    ] {
+        describe_gauge!(name, help);
+    }
+    describe_histogram!(SCORE, "Combined scores of readings; below 0 is anomalous");
+    describe_histogram!(
+        COMMIT_SECONDS,
+        "How long a commit of the warehouse took, retries included"
     );
-    describe_counter!(IGNORED, "Fields left out because no declared signal answers to them");
-    describe_counter!(ANOMALIES, "Readings with an anomalous verdict");
-    describe_counter!(STORE_RETRIES, "Commits tried again");
-    describe_counter!(REQUESTS, "HTTP requests answered, by route and status class");
-    describe_gauge!(MODEL, "When the model in force was trained, seconds since 1970");
-    describe_gauge!(NEWEST, "When readings were last committed, seconds since 1970");
-    SOURCES
-        .iter()
-        .for_each(|it| counter!(RECEIVED, "source" => *it).increment(0));
+    describe_histogram!(COMMIT_READINGS, "Readings in a commit");
+    describe_histogram!(
+        REQUEST_SECONDS,
+        "How long answers took, by route; endless streams are left out"
+    );
+    start_at_zero(signals);
+}
+
+fn start_at_zero(signals: &Signals) {
+    let zero = |name: &'static str, label: &'static str, value: String| counter!(name, label => value).increment(0);
+    SOURCES.iter().for_each(|it| zero(RECEIVED, "source", (*it).to_owned()));
     RejectionCode::ALL
         .iter()
-        .for_each(|it| counter!(REJECTED, "reason" => it.as_str()).increment(0));
-    for name in [
-        STORED,
-        DUPLICATE,
-        LATE,
-        CLOCK_SUSPECT,
-        IGNORED,
-        ANOMALIES,
-        STORE_RETRIES,
-    ] {
+        .for_each(|it| zero(REJECTED, "reason", it.as_str().to_owned()));
+    ["normal", "anomalous", "unjudged"]
+        .iter()
+        .for_each(|it| zero(VERDICTS, "verdict", (*it).to_owned()));
+    signals.iter().for_each(|it| zero(ANOMALIES, "signal", it.name.clone()));
+    for severity in Severity::ALL {
+        counter!(INCIDENTS_OPENED, "severity" => severity.as_str()).increment(0);
+    }
+    for outcome in ["promoted", "kept", "failed"] {
+        counter!(RETRAININGS, "outcome" => outcome).increment(0);
+    }
+    for name in [STORED, DUPLICATE, LATE, CLOCK_SUSPECT, IGNORED, STORE_RETRIES] {
         counter!(name).increment(0);
     }
+    for stage in Stage::ALL {
+        gauge!(HEARTBEAT, "stage" => stage.as_str()).set(0.0);
+    }
+    gauge!(BUILD, "version" => env!("CARGO_PKG_VERSION")).set(1.0);
 }
 
 /// A message came in.
 pub(crate) fn received(source: &'static str) {
     counter!(RECEIVED, "source" => source).increment(1);
+}
+
+/// A stage of the pipeline did something.
+pub(crate) fn alive(stage: Stage, now: Timestamp) {
+    gauge!(HEARTBEAT, "stage" => stage.as_str()).set(now.as_secs_f64());
 }
 
 /// A batch was committed.
@@ -76,6 +192,7 @@ pub(crate) fn outcomes(outcomes: &[Outcome]) {
             }
             Outcome::Duplicate => duplicate += 1,
             Outcome::Rejected(rejection) => counter!(REJECTED, "reason" => rejection.code.as_str()).increment(1),
+            Outcome::Probe => {}
         }
     }
     for (name, count) in [
@@ -89,13 +206,35 @@ pub(crate) fn outcomes(outcomes: &[Outcome]) {
     }
 }
 
-/// Verdicts were committed.
-pub(crate) fn verdicts(readings: &[Judged], stored: &[Stored]) {
+/// A batch of readings was committed in this time.
+pub(crate) fn committed(readings: &[Judged], stored: &[Stored], signals: &Signals, took: Duration) {
+    histogram!(COMMIT_SECONDS).record(took.as_secs_f64());
+    histogram!(COMMIT_READINGS).record(readings.len() as f64);
+    let (mut normal, mut anomalous, mut unjudged) = (0, 0, 0);
+    let mut of_signals = vec![0_u64; signals.len()];
+    let scores = histogram!(SCORE);
     let new = readings.iter().zip(stored).filter(|(_, it)| **it == Stored::New);
-    let anomalies = new
-        .filter(|(judged, _)| judged.verdict.as_ref().is_some_and(|it| it.is_anomaly))
-        .count();
-    counter!(ANOMALIES).increment(anomalies as u64);
+    for (judged, _) in new {
+        let Some(verdict) = &judged.verdict else {
+            unjudged += 1;
+            continue;
+        };
+        scores.record(verdict.score);
+        if !verdict.is_anomaly {
+            normal += 1;
+            continue;
+        }
+        anomalous += 1;
+        for (count, judgement) in of_signals.iter_mut().zip(&verdict.signals) {
+            *count += u64::from(judgement.is_some_and(|it| it.is_anomaly));
+        }
+    }
+    for (verdict, count) in [("normal", normal), ("anomalous", anomalous), ("unjudged", unjudged)] {
+        counter!(VERDICTS, "verdict" => verdict).increment(count);
+    }
+    for (signal, count) in signals.iter().zip(of_signals) {
+        counter!(ANOMALIES, "signal" => signal.name.clone()).increment(count);
+    }
     if let Some(last) = readings.last() {
         gauge!(NEWEST).set(last.received_at.as_secs_f64());
     }
@@ -106,8 +245,8 @@ pub(crate) fn store_retried() {
     counter!(STORE_RETRIES).increment(1);
 }
 
-/// A request was answered. `route` is the pattern, never the path as sent.
-pub(crate) fn request(route: &str, status: u16) {
+/// A request was answered in this time. `route` is the pattern, never the path as sent.
+pub(crate) fn request(route: &str, status: u16, took: Duration) {
     let class = match status {
         200..=299 => "2xx",
         300..=399 => "3xx",
@@ -115,9 +254,62 @@ pub(crate) fn request(route: &str, status: u16) {
         _ => "5xx",
     };
     counter!(REQUESTS, "route" => route.to_owned(), "status" => class).increment(1);
+    if route != crate::http::STREAM {
+        histogram!(REQUEST_SECONDS, "route" => route.to_owned()).record(took.as_secs_f64());
+    }
 }
 
-/// A model is in force.
-pub(crate) fn model(created_at: domain::Timestamp) {
-    gauge!(MODEL).set(created_at.as_secs_f64());
+/// A model is in force, in the place of the one before.
+pub(crate) fn model(model: &detector::Model, before: Option<&detector::Model>, metrics: Option<&Metrics>) {
+    let info =
+        |it: &detector::Model| gauge!(MODEL_INFO, "version" => it.version.to_string(), "kind" => it.kind.as_str());
+    if let Some(before) = before {
+        info(before).set(0.0);
+    }
+    info(model).set(1.0);
+    gauge!(MODEL).set(model.provenance.created_at.as_secs_f64());
+    let Some(report) = metrics.map(|it| &it.held_out) else {
+        return;
+    };
+    let labelled = report.labelled.as_ref();
+    let measures = [
+        ("flag_rate", Some(report.flag_rate)),
+        ("precision", labelled.and_then(|it| it.precision)),
+        ("recall", labelled.and_then(|it| it.recall)),
+        ("f1", labelled.and_then(|it| it.f1)),
+    ];
+    for (name, value) in measures {
+        gauge!(MODEL_METRIC, "metric" => name, "on" => "heldout").set(value.unwrap_or(f64::NAN));
+    }
+}
+
+/// An incident was told.
+pub(crate) fn incident_opened(severity: Severity) {
+    counter!(INCIDENTS_OPENED, "severity" => severity.as_str()).increment(1);
+}
+
+/// So many incidents stand so.
+pub(crate) fn incidents(counts: &[IncidentCount]) {
+    for standing in Standing::ALL.into_iter().filter(|it| *it != Standing::Resolved) {
+        for severity in Severity::ALL {
+            let counted = counts
+                .iter()
+                .find(|it| it.standing == standing && it.severity == severity);
+            let count = counted.map_or(0, |it| it.incidents);
+            gauge!(INCIDENTS, "state" => standing.as_str(), "severity" => severity.as_str()).set(count as f64);
+        }
+    }
+}
+
+/// A scheduled training ended: `promoted`, `kept` or `failed`.
+pub(crate) fn retrained(outcome: &'static str) {
+    counter!(RETRAININGS, "outcome" => outcome).increment(1);
+}
+
+/// What a challenger did beside the champion.
+pub(crate) fn shadow(tally: &Tally) {
+    let rate = |flags: u64| flags as f64 / tally.readings.max(1) as f64;
+    gauge!(SHADOW_FLAGS, "model" => "champion").set(rate(tally.champion_flags));
+    gauge!(SHADOW_FLAGS, "model" => "challenger").set(rate(tally.challenger_flags));
+    gauge!(SHADOW_AGREEMENT).set(tally.agreement());
 }

@@ -3,9 +3,11 @@
 
     ask.py traffic API                       posts readings and questions until it is stopped
     ask.py panels PROMETHEUS DASHBOARD.json… fails on an expression that returns nothing within a minute
+    ask.py rules PROMETHEUS                  says which rules ask for metrics that this Hark does not tell
 """
 import json
 import math
+import os
 import pathlib
 import re
 import sys
@@ -90,7 +92,23 @@ def panels(prometheus, files):
     sys.exit(bool(waiting))
 
 
+def rules(prometheus):
+    groups = json.load(urllib.request.urlopen(f"{prometheus}/api/v1/rules", timeout=10))["data"]["groups"]
+    every, blind = [it for group in groups for it in group["rules"]], 0
+    for rule in every:
+        if rule.get("lastError"):
+            sys.exit(f"FAILED  {rule['name']}: {rule['lastError']}")
+        missing = [it for it in sorted(metrics(rule["query"])) if it != "ALERTS" and not query(prometheus, "{__name__=~\"" + it + "(_bucket)?\"}")]
+        blind += bool(missing)
+        if missing:
+            print(f"NOT TRIED  {rule['name']}: this hark does not tell {', '.join(missing)}")
+    print(f"{len(every) - blind} of {len(every)} rules ask for what is told")
+    sys.exit(bool(blind and os.environ.get("HARK_CHECK_ALL")))
+
+
 if sys.argv[1] == "traffic":
     traffic(sys.argv[2])
+elif sys.argv[1] == "rules":
+    rules(sys.argv[2])
 else:
     panels(sys.argv[2], sys.argv[3:])

@@ -100,6 +100,12 @@ impl Extractor {
         Some(mix(fleet, state.and_then(|it| it.signal(signal))))
     }
 
+    /// What is usual for a signal of a device among peers with this baseline.
+    #[must_use]
+    pub fn usual_among(&self, peers: Baseline, state: &DeviceState, signal: usize) -> Usual {
+        mix(peers, state.signal(signal))
+    }
+
     /// The features of one signal of a reading, seen from the history before it. `None` where the reading has no
     /// value or the signal no baseline.
     #[must_use]

@@ -5,6 +5,7 @@ use domain::{Reading, Signals, Timestamp};
 use super::spec::MAX_WINDOW;
 use crate::familiar::Familiar;
 use crate::heads::{Evidence, Heads, Pace, Reader, Writer};
+use crate::tide::Tide;
 
 /// After so many values the running mean and variance forget at this pace: a week of readings every ten seconds.
 const MEMORY: u64 = 60_480;
@@ -16,7 +17,7 @@ const SETTLED: u64 = 30;
 const REACH: f64 = 4.0;
 
 /// The version of [`DeviceState::to_bytes`].
-const VERSION: u8 = 2;
+const VERSION: u8 = 3;
 
 /// Bytes that are no state, or one of other signals.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -40,6 +41,7 @@ pub struct DeviceState {
     signals: Box<[SignalHistory]>,
     pub(crate) heads: Heads,
     pub(crate) familiar: Familiar,
+    pub(crate) tide: Tide,
     /// So many readings the device learns from before it is held to them.
     pub(crate) learning: u64,
     has_alerted: bool,
@@ -128,6 +130,7 @@ impl DeviceState {
             signals: vec![SignalHistory::EMPTY; signals.len()].into(),
             heads: Heads::new(signals.len()),
             familiar: Familiar::EMPTY,
+            tide: Tide::EMPTY,
             learning: LEARNING,
             has_alerted: false,
         }
@@ -143,6 +146,30 @@ impl DeviceState {
     #[must_use]
     pub fn readings(&self) -> u64 {
         self.readings
+    }
+
+    /// The device's usual interval between readings in seconds; none before the second reading.
+    #[must_use]
+    pub fn interval(&self) -> Option<f64> {
+        Some(self.heads.interval()).filter(|it| *it > 0.0)
+    }
+
+    /// The newest value of one signal.
+    #[must_use]
+    pub fn newest(&self, at: usize) -> Option<f64> {
+        self.heads.signal(at)?.newest()
+    }
+
+    /// Whether one more such value would be one too many in a row, as a sensor that works does not give it.
+    #[must_use]
+    pub fn is_stuck_at(&self, at: usize, value: f64) -> bool {
+        self.heads.signal(at).is_some_and(|it| it.is_stuck_at(value))
+    }
+
+    /// How far the device has learned: so many of so many readings.
+    #[must_use]
+    pub fn progress(&self) -> (u64, u64) {
+        (self.readings.min(self.learning), self.learning)
     }
 
     /// The history of one signal.
@@ -223,6 +250,7 @@ impl DeviceState {
         }
         self.heads.write(&mut to);
         self.familiar.write(&mut to);
+        self.tide.write(&mut to);
         to.long(self.learning);
         to.byte(u8::from(self.has_alerted));
         bytes
@@ -259,6 +287,7 @@ impl DeviceState {
         }
         let heads = Heads::read(&mut from, signals.len())?;
         let familiar = Familiar::read(&mut from)?;
+        let tide = Tide::read(&mut from)?;
         let (learning, has_alerted) = (from.long()?, from.byte()? != 0);
         if from.0.is_empty() {
             Ok(Self {
@@ -267,6 +296,7 @@ impl DeviceState {
                 signals: histories.into(),
                 heads,
                 familiar,
+                tide,
                 learning,
                 has_alerted,
             })

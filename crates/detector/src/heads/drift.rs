@@ -34,6 +34,16 @@ const NORMAL_SPREAD: f64 = 1.253_314_137_315_5;
 /// Nor smaller than this share of the value, which no sensor resolves.
 const RESOLUTION: f64 = 1e-5;
 
+/// A smoothed deviation lies to one side from the first on, and until it falls below the second.
+const ASIDE: (f64, f64) = (1.5, 0.75);
+
+/// A value that comes again so often is stuck, unless values usually come again.
+const STUCK: u32 = 5;
+
+/// The weight of a run of equal values in how long they usually are, and the longest that counts.
+const RUNS: f32 = 0.01;
+const LONGEST_RUN: u32 = 50;
+
 /// A smoothed deviation of this many times what is usual holds all learning.
 const GATE: f64 = 4.0;
 
@@ -64,8 +74,16 @@ pub(crate) struct SignalDrift {
     /// What was expected of the newest value, and the scale it was measured in.
     pub(crate) center: f64,
     pub(crate) scale: f64,
-    /// This signal's own part in each bank at the newest reading; of the last two, negative below what is usual.
+    /// This signal's own part in each bank at the newest reading; negative below what is usual.
     pub(crate) parts: [f32; 3],
+    /// For how many seconds the smoothed deviation has been to one side, negative below.
+    pub(crate) lasting: f64,
+    /// The newest value as it came, how often it came before it, and how often a value usually does.
+    value: f64,
+    repeats: u32,
+    usual_repeats: f32,
+    /// Whether it was ever below 0.
+    pub(crate) is_signed: bool,
 }
 
 impl SignalDrift {
@@ -83,6 +101,11 @@ impl SignalDrift {
         center: 0.0,
         scale: 0.0,
         parts: [0.0; 3],
+        lasting: 0.0,
+        value: 0.0,
+        repeats: 0,
+        usual_repeats: 0.0,
+        is_signed: false,
     };
 
     /// Measures a value: how many scales it lies from what is expected.
@@ -91,6 +114,7 @@ impl SignalDrift {
         if self.seen == 0 {
             (self.level, self.long_mean) = (value, value);
         }
+        self.repeat(value);
         self.age += units;
         self.remember(value, weights, is_learning);
         let expected = self.profile.expect(hour);
@@ -111,6 +135,54 @@ impl SignalDrift {
         self.last = z;
         self.seen = self.seen.saturating_add(1);
         z
+    }
+
+    /// Counts how often the value has come in a row.
+    #[expect(
+        clippy::float_cmp,
+        reason = "a sensor that is stuck repeats its value to the last bit"
+    )]
+    fn repeat(&mut self, value: f64) {
+        self.is_signed |= value < 0.0;
+        if self.seen > 0 && value == self.value {
+            self.repeats = self.repeats.saturating_add(1);
+            return;
+        }
+        self.usual_repeats += RUNS * (self.repeats.min(LONGEST_RUN) as f32 - self.usual_repeats);
+        self.repeats = 0;
+        self.value = value;
+    }
+
+    /// Whether the value has come so often in a row as a sensor that works does not give it.
+    pub(crate) fn is_stuck(&self) -> bool {
+        self.repeats >= STUCK && f64::from(self.repeats) >= f64::from(STUCK) * f64::from(self.usual_repeats)
+    }
+
+    /// Whether it would be stuck with this value.
+    #[expect(
+        clippy::float_cmp,
+        reason = "a sensor that is stuck repeats its value to the last bit"
+    )]
+    pub(crate) fn is_stuck_at(&self, value: f64) -> bool {
+        let mut next = *self;
+        next.repeats = next.repeats.saturating_add(1);
+        self.seen > 0 && value == self.value && next.is_stuck()
+    }
+
+    /// The newest value.
+    pub(crate) fn newest(&self) -> Option<f64> {
+        (self.seen > 0).then_some(self.value)
+    }
+
+    /// Counts for how long the smoothed deviation has been to one side, when its part in the bank is this.
+    fn last_on(&mut self, part: f64, seconds: f64) {
+        let is_same = part * self.lasting >= 0.0;
+        if part.abs() > ASIDE.1 && is_same || part.abs() > ASIDE.0 {
+            let before = if is_same { self.lasting } else { 0.0 };
+            self.lasting = before + seconds.copysign(part);
+        } else {
+            self.lasting = 0.0;
+        }
     }
 
     fn remember(&mut self, value: f64, weights: &Weights, is_learning: bool) {
@@ -170,6 +242,11 @@ impl SignalDrift {
         numbers.iter().for_each(|it| to.double(*it));
         to.count(self.seen);
         self.parts.iter().for_each(|it| to.single(*it));
+        to.double(self.lasting);
+        to.double(self.value);
+        to.count(self.repeats);
+        to.single(self.usual_repeats);
+        to.byte(u8::from(self.is_signed));
     }
 
     fn read(from: &mut Reader<'_>) -> Result<Self, StateError> {
@@ -205,6 +282,11 @@ impl SignalDrift {
             center,
             scale,
             parts: [from.single()?, from.single()?, from.single()?],
+            lasting: from.double()?,
+            value: from.double()?,
+            repeats: from.count()?,
+            usual_repeats: from.single()?,
+            is_signed: from.byte()? != 0,
         })
     }
 }
@@ -253,10 +335,12 @@ impl Drift {
             rough[at] = (signal.rough + 1e-4).ln() - self.rough.mean(at);
             present += 1.0;
             signal.parts = [
-                signal.last.abs() as f32,
+                signal.last as f32,
                 self.smooth.alone(at, smooth[at]) as f32,
                 self.rough.alone(at, rough[at]) as f32,
             ];
+            let aside = f64::from(signal.parts[1]);
+            signal.last_on(aside, moment.seconds);
         }
         let distance =
             |bank: &Bank, deviations: &[f64]| (bank.square(deviations, &CARE) / f64::max(present, 1.0)).sqrt();

@@ -87,6 +87,11 @@ impl SignalEvents {
         surprises.map(|it| it * it).sum::<f64>().sqrt()
     }
 
+    /// The value of late, smoothed, and what it was over a long time, both without the course of the day.
+    pub(crate) fn course(&self) -> (f64, f64) {
+        (self.quick.short, self.quick.long)
+    }
+
     pub(crate) fn write(&self, to: &mut Writer<'_>) {
         self.profile.write(to);
         let numbers = [

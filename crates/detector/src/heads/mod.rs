@@ -97,6 +97,16 @@ impl Heads {
         self.drift.signals.get(at)
     }
 
+    /// The value of a signal of late, smoothed, and what it was over a long time, both without the course of the day.
+    pub(crate) fn course(&self, at: usize) -> (f64, f64) {
+        self.events.get(at).map_or((0.0, 0.0), SignalEvents::course)
+    }
+
+    /// The device's usual interval in seconds; 0 before the second reading.
+    pub(crate) fn interval(&self) -> f64 {
+        self.rhythm.interval
+    }
+
     pub(crate) fn write(&self, to: &mut Writer<'_>) {
         to.double(self.rhythm.interval);
         to.count(self.rhythm.seen);

@@ -19,6 +19,7 @@ use crate::exit::{Exit, Fault};
 use crate::output::{Format, Sheet};
 use crate::progress::Progress;
 use crate::runtime::clock;
+use crate::runtime::judging::Judging;
 use crate::table::Place;
 
 use input::Input;
@@ -42,7 +43,8 @@ pub(crate) fn run(config: &Config, args: &BacktestArgs, format: Format) -> anyho
         .as_ref()
         .map(|place| verdicts::Writer::create(place, &input))
         .transpose()?;
-    let mut replay = Replay::new(&model);
+    let judging = Judging::new(&input.signals, &config.limits)?;
+    let mut replay = Replay::new(&model, &judging);
     for (at, entry) in input.entries.iter().enumerate() {
         let judged = entry
             .reading
@@ -104,15 +106,17 @@ pub(crate) struct Judged {
 /// Devices that forget nothing between rows, as in the consumer.
 pub(crate) struct Replay<'a> {
     model: &'a Model,
+    judging: &'a Judging,
     devices: HashMap<DeviceId, (DeviceState, bool)>,
     evaluation: Evaluation,
 }
 
 impl<'a> Replay<'a> {
     /// No device was heard yet.
-    pub(crate) fn new(model: &'a Model) -> Self {
+    pub(crate) fn new(model: &'a Model, judging: &'a Judging) -> Self {
         Self {
             model,
+            judging,
             devices: HashMap::new(),
             evaluation: Evaluation::default(),
         }
@@ -129,7 +133,8 @@ impl<'a> Replay<'a> {
             .get_mut(&reading.device_id)
             .expect("it was put there above");
         let is_taken = state.accepts(reading.timestamp);
-        let verdict = self.model.step(state, reading);
+        let assessment = self.judging.assess(Some(self.model), state, reading);
+        let verdict = assessment.expect("a model judges every reading").verdict;
         let alert = match self.model.kind {
             Kind::IsolationForest => verdict.is_anomaly && !*was_anomalous,
             Kind::Hybrid | Kind::Statistical => is_taken && state.has_alerted(),

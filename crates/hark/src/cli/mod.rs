@@ -18,7 +18,10 @@ pub(crate) use self::forest::{
 pub(crate) use running::{
     ConsumeArgs, DashboardArgs, Promotion, ServeArgs, SetupArgs, SimulateArgs, Speed, TrainArgs, UpArgs,
 };
-pub(crate) use stored::{ConfigCommand, DeadLettersCommand, LetterChoice, ModelsCommand};
+pub(crate) use stored::{
+    ConfigCommand, DeadLettersCommand, IncidentChoice, IncidentsCommand, LetterChoice, MaintenanceCommand,
+    ModelsCommand,
+};
 pub(crate) use tables::{BacktestArgs, ExportArgs, ImportArgs};
 
 /// Hark hears a machine go wrong before it breaks.
@@ -114,6 +117,12 @@ pub(crate) enum Command {
     /// Look at what was refused, and why
     #[command(subcommand)]
     DeadLetters(DeadLettersCommand),
+    /// Look at what was wrong, since when, and why
+    #[command(subcommand)]
+    Incidents(IncidentsCommand),
+    /// Learn nothing and tell nobody while people work on a device
+    #[command(subcommand)]
+    Maintenance(MaintenanceCommand),
     /// Write, check and show the configuration
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -121,6 +130,12 @@ pub(crate) enum Command {
     Setup(SetupArgs),
     /// Try each configured part and say what is wrong with it
     Doctor,
+    /// Ask a running Hark whether it is ready: for containers and scripts, by the exit code
+    Health {
+        /// The address of its API
+        #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8000")]
+        url: String,
+    },
     /// Write the completions of a shell to stdout
     Completions {
         /// Which shell

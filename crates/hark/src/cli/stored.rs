@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
+use domain::{Label, Severity, Standing, Timestamp};
 
 use crate::table::Place;
 
@@ -97,6 +98,104 @@ pub(crate) enum DeadLettersCommand {
         /// Do not ask
         #[arg(long)]
         yes: bool,
+    },
+}
+
+/// `hark incidents …`
+#[derive(Debug, Clone, Subcommand)]
+#[command(after_help = "\
+Examples:
+  hark incidents list
+  hark incidents list --state resolved --label false_alarm --format csv
+  hark incidents show 01k5tqs4d8000hq3v2m9x7ab")]
+pub(crate) enum IncidentsCommand {
+    /// Which there are, the one that began last first
+    List(IncidentChoice),
+    /// One of them: why, what people made of it, and every step
+    Show {
+        /// Its name
+        id: String,
+    },
+}
+
+/// Which incidents.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct IncidentChoice {
+    /// In this state: open, acknowledged, snoozed, resolved; all that are not resolved when left out
+    #[arg(long, value_name = "STATE", value_parser = standing)]
+    pub(crate) state: Option<Standing>,
+    /// Resolved ones as well
+    #[arg(long, conflicts_with = "state")]
+    pub(crate) all: bool,
+    /// Of this device only
+    #[arg(long, value_name = "ID")]
+    pub(crate) device: Option<String>,
+    /// That did not begin before this time
+    #[arg(long, value_name = "TIME", value_parser = super::instant)]
+    pub(crate) from: Option<Timestamp>,
+    /// That began before this time
+    #[arg(long, value_name = "TIME", value_parser = super::instant)]
+    pub(crate) to: Option<Timestamp>,
+    /// That matter so much: notice, warning, critical
+    #[arg(long, value_name = "SEVERITY", value_parser = severity)]
+    pub(crate) severity: Option<Severity>,
+    /// That a person labelled so: true, false_alarm, expected, sensor_fault
+    #[arg(long, value_name = "LABEL", value_parser = label)]
+    pub(crate) label: Option<Label>,
+    /// At most so many
+    #[arg(long, value_name = "N", default_value_t = 50)]
+    pub(crate) limit: usize,
+}
+
+fn standing(text: &str) -> Result<Standing, String> {
+    Standing::from_name(text).ok_or_else(|| one_of(&Standing::ALL.map(Standing::as_str)))
+}
+
+fn severity(text: &str) -> Result<Severity, String> {
+    Severity::from_name(text).ok_or_else(|| one_of(&Severity::ALL.map(Severity::as_str)))
+}
+
+fn label(text: &str) -> Result<Label, String> {
+    Label::from_name(text).ok_or_else(|| one_of(&Label::ALL.map(Label::as_str)))
+}
+
+fn one_of(words: &[&str]) -> String {
+    format!("it is one of {}", words.join(", "))
+}
+
+/// `hark maintenance …`
+#[derive(Debug, Clone, Subcommand)]
+#[command(after_help = "\
+Examples:
+  hark maintenance add --device pump-1 --for 2h --reason \"belt replaced\"
+  hark maintenance add --for 30m --reason \"power test of the whole fleet\"
+  hark maintenance list
+  hark maintenance end 3")]
+pub(crate) enum MaintenanceCommand {
+    /// All windows, the newest first
+    List,
+    /// Learn nothing from a device or the whole fleet for a while, and tell nobody
+    Add {
+        /// Of this device; of the whole fleet when left out
+        #[arg(long, value_name = "ID")]
+        device: Option<String>,
+        /// From this time; now when left out
+        #[arg(long, value_name = "TIME", value_parser = super::instant)]
+        from: Option<Timestamp>,
+        /// For so long
+        #[arg(long = "for", value_name = "SPAN", value_parser = humantime::parse_duration)]
+        span: std::time::Duration,
+        /// Why
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+        /// Who says so
+        #[arg(long, value_name = "NAME", default_value = "command line")]
+        who: String,
+    },
+    /// End a window now
+    End {
+        /// Its number
+        id: u64,
     },
 }
 

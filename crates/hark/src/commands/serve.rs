@@ -27,6 +27,7 @@ pub(crate) async fn run(config: Config) -> anyhow::Result<()> {
         let (app, subscriber) = App::open(config, stop.clone()).await?;
         app.start(subscriber, &mut tasks);
         app.train_when_ready(&mut tasks);
+        app.retrain(&mut tasks);
         app
     };
     let routes = http::router(app.clone());

@@ -76,6 +76,7 @@ fn tally(outcomes: &[Outcome]) -> Tally {
             Outcome::Stored(_) => tally.stored += 1,
             Outcome::Duplicate => tally.duplicates += 1,
             Outcome::Rejected(_) => tally.rejected += 1,
+            Outcome::Probe => {}
         }
     }
     tally

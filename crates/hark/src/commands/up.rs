@@ -44,6 +44,7 @@ pub(crate) async fn run(config: Config, args: UpArgs) -> anyhow::Result<()> {
     let mut tasks = Tasks::new();
     app.start(subscriber, &mut tasks);
     serve(&app, api, page, &mut tasks)?;
+    app.retrain(&mut tasks);
     say(format_args!(
         "hark {} keeps its data in `{}`",
         env!("CARGO_PKG_VERSION"),

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use detector::limits::{Foundation, MachineGroup, Sides, SignalLimits};
 use detector::{FeatureSpec, Kind, Plan, ThresholdPolicy};
 use domain::{Signal, Signals};
 use forest::Contamination;
@@ -13,6 +14,7 @@ use super::layers::{Flags, Listener};
 use super::quantity::{parse_size, parse_span};
 use super::raw::{Raw, RawBus, RawDetector, RawForest, RawSignal, RawSimulator, RawTrain, RawWarehouse};
 use super::values::{Api, Bus, BusKind, Config, Dashboard, Data, Detector, Simulator, Train, Warehouse, WarehouseKind};
+use crate::runtime::judging::{Judging, NamedLimits};
 
 /// Notes problems; its methods give `None` for what cannot be used.
 pub(super) struct Checker<'a>(&'a mut Vec<Problem>);
@@ -122,7 +124,11 @@ pub(super) fn check(raw: Raw, flags: &Flags, problems: &mut Vec<Problem>) -> Opt
     } else {
         Some(raw.data.dir.into())
     };
+    let limits = limits(&mut it, &raw.signals);
     let signals = signals(&mut it, raw.signals);
+    if let (Some(signals), Some(limits)) = (&signals, &limits) {
+        it.take("signals", Judging::new(signals, limits).map_err(|it| it.to_string()));
+    }
     let policy = policy(&mut it, &raw.detector);
     let forest = forest_params(&mut it, &raw.forest);
     let detector = detector(&mut it, raw.detector, policy, forest);
@@ -143,6 +149,7 @@ pub(super) fn check(raw: Raw, flags: &Flags, problems: &mut Vec<Problem>) -> Opt
         },
         data: Data { dir: dir? },
         signals: signals?,
+        limits: limits?,
         forest: forest?,
         detector: detector?,
         google: google?,
@@ -172,6 +179,41 @@ fn signals(it: &mut Checker<'_>, raw: Vec<RawSignal>) -> Option<Signals> {
         name: it.name,
     });
     it.take("signals", Signals::new(signals.collect()).map_err(|it| it.to_string()))
+}
+
+/// What a person has set for each signal.
+fn limits(it: &mut Checker<'_>, raw: &[RawSignal]) -> Option<NamedLimits> {
+    let sides = [("both", Sides::Both), ("high", Sides::High), ("low", Sides::Low)];
+    let zones = [
+        ("large-rigid", (MachineGroup::Large, Foundation::Rigid)),
+        ("large-flexible", (MachineGroup::Large, Foundation::Flexible)),
+        ("medium-rigid", (MachineGroup::Medium, Foundation::Rigid)),
+        ("medium-flexible", (MachineGroup::Medium, Foundation::Flexible)),
+    ];
+    let mut limits = Some(Vec::new());
+    for signal in raw {
+        let key = |name: &str| format!("signals.{}.{name}", signal.name);
+        let sides = match &signal.sides {
+            Some(word) => it.word(&key("sides"), word, &sides),
+            None => Some(Sides::Both),
+        };
+        let zones = match &signal.iso_20816_3 {
+            Some(word) => it.word(&key("iso_20816_3"), word, &zones).map(Some),
+            None => Some(None),
+        };
+        limits = limits.zip(sides.zip(zones)).map(|(mut limits, (sides, zones))| {
+            let (low, high) = (signal.low, signal.high);
+            let of_signal = SignalLimits {
+                sides,
+                low,
+                high,
+                zones,
+            };
+            limits.push((signal.name.clone(), of_signal));
+            limits
+        });
+    }
+    limits
 }
 
 fn forest_params(it: &mut Checker<'_>, raw: &RawForest) -> Option<forest::Params> {
@@ -205,6 +247,8 @@ fn detector(
         FeatureSpec::new(raw.features).map_err(|it| it.to_string()),
     );
     let skew = it.span("detector.max_future_skew", &raw.max_future_skew);
+    let quiet = it.span("detector.incident_quiet", &raw.incident_quiet);
+    let grace = it.span("detector.silence_grace", &raw.silence_grace);
     let kinds = [Kind::Hybrid, Kind::IsolationForest, Kind::Statistical].map(|it| (it.as_str(), it));
     let kind = it.word("detector.kind", &raw.kind, &kinds);
     let (kind, spec, policy, forest) = (kind?, spec?, policy?, forest?);
@@ -221,6 +265,8 @@ fn detector(
         spec,
         policy,
         max_future_skew: skew?,
+        incident_quiet: quiet?,
+        silence_grace: grace?,
     })
 }
 
@@ -269,9 +315,23 @@ fn warehouse(it: &mut Checker<'_>, raw: &RawWarehouse) -> Option<Warehouse> {
 fn train(it: &mut Checker<'_>, raw: &RawTrain) -> Option<Train> {
     let holdout = it.within("train.holdout", raw.holdout, 0.0, 0.9);
     let min_readings = it.within("train.min_readings", raw.min_readings, 1, 1_000_000_000);
+    let every = match raw.every.as_str() {
+        "off" => Some(None),
+        text => match parse_span(text) {
+            Ok(span) if span >= Duration::from_secs(60) => Some(Some(span)),
+            _ => it.hinted(
+                "train.every",
+                format!("`train.every` is {text:?}"),
+                "write a length of time of at least a minute such as 1d, or off",
+            ),
+        },
+    };
+    let shadow = it.span("train.shadow", &raw.shadow);
     Some(Train {
         holdout: holdout?,
         min_readings: min_readings?,
+        every: every?,
+        shadow: shadow?,
     })
 }
 

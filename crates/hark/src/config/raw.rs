@@ -34,6 +34,10 @@ pub(super) struct RawSignal {
     pub(super) name: String,
     pub(super) unit: Option<String>,
     pub(super) alias: Option<String>,
+    pub(super) low: Option<f64>,
+    pub(super) high: Option<f64>,
+    pub(super) sides: Option<String>,
+    pub(super) iso_20816_3: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -54,6 +58,8 @@ pub(super) struct RawDetector {
     pub(super) threshold: String,
     pub(super) false_alarms_per_device_week: f64,
     pub(super) max_future_skew: String,
+    pub(super) incident_quiet: String,
+    pub(super) silence_grace: String,
 }
 
 #[derive(Debug, Deserialize)]
@@ -109,6 +115,8 @@ pub(super) struct RawBigQuery {
 pub(super) struct RawTrain {
     pub(super) holdout: f64,
     pub(super) min_readings: u64,
+    pub(super) every: String,
+    pub(super) shadow: String,
 }
 
 #[derive(Debug, Deserialize)]

@@ -148,6 +148,21 @@ fn whole_numbers_are_not_rounded_and_lists_are_checked() {
 }
 
 #[test]
+fn limits_that_make_no_sense_are_told() {
+    check(
+        "[[signals]]\nname = \"t\"\nlow = 30\nhigh = 18\n",
+        &[("`signals`: the low limit 30 of t is not below its high limit 18", None)],
+    );
+    check(
+        "[[signals]]\nname = \"v\"\nsides = \"up\"\n",
+        &[(
+            "`signals.v.sides` is \"up\", which does not exist",
+            Some("this build knows \"both\" and \"high\" and \"low\""),
+        )],
+    );
+}
+
+#[test]
 fn only_loopback_addresses_are_safe_unless_said_otherwise() {
     let flags = |insecure| Flags {
         listeners: vec![Listener::Api],

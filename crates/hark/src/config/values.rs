@@ -7,6 +7,8 @@ use std::time::Duration;
 use detector::{FeatureSpec, Kind, ThresholdPolicy};
 use domain::Signals;
 
+use crate::runtime::judging::NamedLimits;
+
 /// All of it.
 #[derive(Debug, Clone)]
 pub(crate) struct Config {
@@ -14,6 +16,7 @@ pub(crate) struct Config {
     pub(crate) dashboard: Dashboard,
     pub(crate) data: Data,
     pub(crate) signals: Signals,
+    pub(crate) limits: NamedLimits,
     pub(crate) forest: forest::Params,
     pub(crate) detector: Detector,
     #[cfg_attr(
@@ -63,6 +66,8 @@ pub(crate) struct Detector {
     pub(crate) spec: FeatureSpec,
     pub(crate) policy: ThresholdPolicy,
     pub(crate) max_future_skew: Duration,
+    pub(crate) incident_quiet: Duration,
+    pub(crate) silence_grace: Duration,
 }
 
 /// Which bus.
@@ -142,10 +147,6 @@ impl WarehouseKind {
 
 /// How surely BigQuery gets a row once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[cfg_attr(
-    not(feature = "gcp"),
-    expect(dead_code, reason = "checked in every build, used in one with `gcp`")
-)]
 pub(crate) enum Delivery {
     ExactlyOnce,
     AtLeastOnce,
@@ -186,6 +187,9 @@ pub(crate) struct Warehouse {
 pub(crate) struct Train {
     pub(crate) holdout: f64,
     pub(crate) min_readings: u64,
+    /// None trains no more after the first model.
+    pub(crate) every: Option<Duration>,
+    pub(crate) shadow: Duration,
 }
 
 /// The simulated fleet.

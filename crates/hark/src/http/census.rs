@@ -1,16 +1,15 @@
 //! Who is there, who is silent and who is odd: the one rule that all pages follow.
 //!
-//! A device is silent when it was not heard (by the server's clock) for five times its usual interval, and at least a
-//! minute. The usual interval is the median gap between its readings among the newest [`RECENT`] of the fleet; for a
-//! device with fewer than three of those it is a day divided by its readings of the last 24 hours, and one that sent
-//! none in that day is silent. A device is odd when three of its last five readings are anomalous, or the last one is
+//! A device is silent when it was not heard (by the server's clock) for five times its usual interval, and never before
+//! the configured grace is over. The usual interval is the one that the consumer has learned; for a device with too few
+//! readings it is a day divided by its readings of the last 24 hours, and one that sent none in that day is silent. A device is odd when three of its last five readings are anomalous, or the last one is
 //! and came within five minutes.
 
 use std::collections::HashMap;
 use std::time::Duration;
 
 use domain::{DeviceId, Judged, TimeRange, Timestamp};
-use warehouse::{Device, DeviceActivity, ReadingQuery, WarehouseError};
+use warehouse::{Device, DeviceActivity, IncidentQuery, ReadingQuery, StoredIncident, WarehouseError};
 
 use crate::app::App;
 use crate::runtime::clock;
@@ -18,9 +17,11 @@ use crate::runtime::clock;
 const RECENT: usize = 5_000;
 const DAY: Duration = Duration::from_secs(86_400);
 
-/// A gap of so many usual intervals is silence, but none below [`SHORTEST_SILENCE`].
+/// A gap of so many usual intervals is silence.
 const MISSED: f64 = 5.0;
-const SHORTEST_SILENCE: f64 = 60.0;
+
+/// So many incidents are looked at, the newest ones.
+const MOST_INCIDENTS: usize = 10_000;
 
 /// How many of the last readings are looked at, and how many of them make a device odd.
 const LOOKED_AT: usize = 5;
@@ -38,6 +39,8 @@ pub(super) enum State {
 }
 
 impl State {
+    pub(super) const ALL: [Self; 3] = [Self::Fine, Self::Odd, Self::Silent];
+
     pub(super) fn as_str(self) -> &'static str {
         match self {
             Self::Fine => "fine",
@@ -55,11 +58,20 @@ pub(super) struct Counted {
     /// What it did in the last 24 hours.
     pub(super) readings: u64,
     pub(super) anomalies: u64,
+    /// Its newest incident that is not resolved.
+    pub(super) incident: Option<StoredIncident>,
 }
 
 /// All devices, by name.
 #[derive(Debug)]
 pub(super) struct Census(pub(super) Vec<Counted>);
+
+/// For how many seconds devices may be quiet.
+struct Patience {
+    learned: HashMap<DeviceId, f64>,
+    /// No device is silent sooner.
+    grace: f64,
+}
 
 impl Census {
     /// Counts now.
@@ -77,15 +89,41 @@ impl Census {
             limit: RECENT,
             after: None,
         };
-        let (devices, activity, recent) = tokio::try_join!(
+        let (devices, activity, recent, incidents) = tokio::try_join!(
             app.warehouse.devices(),
             app.warehouse.activity(day),
-            app.warehouse.readings(newest)
+            app.warehouse.readings(newest),
+            app.warehouse.incidents(IncidentQuery::unresolved(now, MOST_INCIDENTS))
         )?;
-        Ok(Self::of(now, devices, &activity, &recent.items))
+        let grace = app.config.detector.silence_grace.as_secs_f64();
+        let patience = app.fleet.patience(grace).into_iter();
+        let patience = Patience {
+            learned: patience.filter_map(|(id, _, it)| Some((id, it?))).collect(),
+            grace,
+        };
+        let mut census = Self::of(now, devices, &activity, &recent.items, &patience);
+        census.assign(incidents.items);
+        Ok(census)
     }
 
-    fn of(now: Timestamp, devices: Vec<Device>, activity: &[DeviceActivity], recent: &[Judged]) -> Self {
+    /// Gives each device its newest incident; they come newest first.
+    fn assign(&mut self, incidents: Vec<StoredIncident>) {
+        let mut newest = HashMap::new();
+        for stored in incidents {
+            newest.entry(stored.incident.device_id.clone()).or_insert(stored);
+        }
+        for counted in &mut self.0 {
+            counted.incident = newest.remove(&counted.device.device_id);
+        }
+    }
+
+    fn of(
+        now: Timestamp,
+        devices: Vec<Device>,
+        activity: &[DeviceActivity],
+        recent: &[Judged],
+        patience: &Patience,
+    ) -> Self {
         let activity: HashMap<&DeviceId, &DeviceActivity> = activity.iter().map(|it| (&it.device_id, it)).collect();
         let mut last: HashMap<&DeviceId, Vec<&Judged>> = HashMap::new();
         for judged in recent.iter().filter(|it| !it.late && !it.clock_suspect) {
@@ -98,28 +136,32 @@ impl Census {
             let activity = activity.get(&device.device_id);
             let (readings, anomalies) = activity.map_or((0, 0), |it| (it.readings, it.anomalies));
             let last = last.get(&device.device_id).map_or(&[][..], Vec::as_slice);
-            let state = state(now, &device, last, readings);
+            let learned = patience.learned.get(&device.device_id).copied();
+            let patience = learned.unwrap_or_else(|| by_day(readings, patience.grace));
+            let state = state(now, &device, last, patience);
             Counted {
                 device,
                 state,
                 readings,
                 anomalies,
+                incident: None,
             }
         };
         Self(devices.into_iter().map(count).collect())
     }
 }
 
-/// `last` are its newest readings, newest first; `daily` is how many it sent in the last 24 hours.
-fn state(now: Timestamp, device: &Device, last: &[&Judged], daily: u64) -> State {
+/// For how many seconds a device may be quiet that sent so many readings in the last 24 hours.
+fn by_day(daily: u64, grace: f64) -> f64 {
+    match daily {
+        0 => grace,
+        _ => (MISSED * DAY.as_secs_f64() / daily as f64).max(grace),
+    }
+}
+
+/// `last` are its newest readings, newest first; for so many seconds it may be quiet.
+fn state(now: Timestamp, device: &Device, last: &[&Judged], patience: f64) -> State {
     let quiet_for = now.seconds_since(device.last_received_at);
-    let interval = usual_interval(last).unwrap_or_else(|| DAY.as_secs_f64() / daily as f64);
-    // Without a reading in a day the interval is infinite, and so would be the patience.
-    let patience = if interval.is_finite() {
-        (MISSED * interval).max(SHORTEST_SILENCE)
-    } else {
-        SHORTEST_SILENCE
-    };
     if quiet_for > patience {
         return State::Silent;
     }
@@ -130,18 +172,6 @@ fn state(now: Timestamp, device: &Device, last: &[&Judged], daily: u64) -> State
         State::Odd
     } else {
         State::Fine
-    }
-}
-
-/// The median gap, in seconds.
-fn usual_interval(last: &[&Judged]) -> Option<f64> {
-    let gap = |pair: &[&Judged]| pair[0].reading.timestamp.seconds_since(pair[1].reading.timestamp);
-    let mut gaps: Vec<f64> = last.windows(2).map(gap).collect();
-    gaps.sort_unstable_by(f64::total_cmp);
-    if gaps.len() < 2 {
-        None
-    } else {
-        gaps.get(gaps.len() / 2).copied()
     }
 }
 
@@ -180,7 +210,7 @@ mod tests {
     }
 
     #[track_caller]
-    fn check(recent: &[(i64, bool)], daily: u64, heard_ago: i64, expected: State) {
+    fn check(recent: &[(i64, bool)], patience: f64, heard_ago: i64, expected: State) {
         let recent: Vec<Judged> = recent.iter().map(|it| judged(it.0, it.1)).collect();
         let heard = Timestamp::from_secs(NOW - heard_ago);
         let device = Device {
@@ -193,34 +223,26 @@ mod tests {
             last: recent.first().cloned(),
         };
         let recent: Vec<&Judged> = recent.iter().collect();
-        assert_eq!(state(Timestamp::from_secs(NOW), &device, &recent, daily), expected);
+        assert_eq!(state(Timestamp::from_secs(NOW), &device, &recent, patience), expected);
     }
 
     #[test]
-    fn silence_is_five_usual_intervals_and_at_least_a_minute() {
-        let every_ten = [(50, false), (60, false), (70, false)];
-        check(&every_ten, 100, 50, State::Fine);
-        check(&every_ten, 100, 61, State::Silent);
-        let every_minute = [(100, false), (160, false), (220, false)];
-        check(&every_minute, 100, 299, State::Fine);
-        check(&every_minute, 100, 301, State::Silent);
-    }
-
-    #[test]
-    fn a_device_that_seldom_reports_is_measured_by_its_day() {
-        check(&[], 24, 4 * 3_600, State::Fine);
-        check(&[], 24, 6 * 3_600, State::Silent);
-        check(&[], 0, 30, State::Fine);
-        check(&[], 0, 61, State::Silent);
+    fn a_device_that_is_not_known_well_is_measured_by_its_day() {
+        let seldom = by_day(24, 60.0);
+        check(&[], seldom, 4 * 3_600, State::Fine);
+        check(&[], seldom, 6 * 3_600, State::Silent);
+        let never = by_day(0, 60.0);
+        check(&[], never, 30, State::Fine);
+        check(&[], never, 61, State::Silent);
     }
 
     #[test]
     fn three_of_five_or_the_very_last_make_a_device_odd() {
         let of =
             |flags: [bool; 5]| -> Vec<(i64, bool)> { (0..5).map(|it| (it * 200 + 10, flags[it as usize])).collect() };
-        check(&of([false, true, true, true, false]), 100, 10, State::Odd);
-        check(&of([false, true, true, false, false]), 100, 10, State::Fine);
-        check(&of([true, false, false, false, false]), 100, 10, State::Odd);
-        check(&[(310, true), (700, false), (1_100, false)], 100, 310, State::Fine);
+        check(&of([false, true, true, true, false]), 1_000.0, 10, State::Odd);
+        check(&of([false, true, true, false, false]), 1_000.0, 10, State::Fine);
+        check(&of([true, false, false, false, false]), 1_000.0, 10, State::Odd);
+        check(&[(310, true), (700, false), (1_100, false)], 1_000.0, 310, State::Fine);
     }
 }

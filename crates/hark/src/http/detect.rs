@@ -118,7 +118,7 @@ pub(super) async fn detect_signal(
     let verdict = shared
         .app
         .fleet
-        .read(&reading.device_id, |state| judge.model.judge(state, &reading));
+        .read(&reading.device_id, |state| judge.verdict(state, &reading));
     let Some(judgement) = verdict.signals[at] else {
         return Err(judge.unknown_signal(&signals[at]));
     };
@@ -179,6 +179,12 @@ impl<'a> Judge<'a> {
         }
     }
 
+    /// What the consumer would say of a reading that came now.
+    fn verdict(&self, state: Option<&DeviceState>, reading: &Reading) -> Verdict {
+        let assessment = self.shared.app.judging.peek(Some(&self.model), state, reading);
+        assessment.expect("a model judges every reading").verdict
+    }
+
     fn ask(&self, bytes: &[u8]) -> Result<Asked, Rejection> {
         let signals = &self.shared.app.config.signals;
         let reading = wire::decode(bytes, signals, Some(self.now))?.reading;
@@ -186,7 +192,7 @@ impl<'a> Judge<'a> {
             return Err(missing(&signals[at]));
         }
         let (verdict, history) = self.shared.app.fleet.read(&reading.device_id, |state| {
-            (self.model.judge(state, &reading), state.map(DeviceState::readings))
+            (self.verdict(state, &reading), state.map(DeviceState::readings))
         });
         Ok(Asked {
             reading,

@@ -11,12 +11,13 @@ use domain::DeviceId;
 use super::Shared;
 use super::census::{self, Census, Counted};
 use super::dto::Learning;
-use super::dto::device::{Activity, DeviceDetail, DeviceDto, Devices, UsualDto};
+use super::dto::device::{Activity, DeviceDetail, DeviceDto, DeviceIncident, Devices, UsualDto};
 use super::dto::problem::Problem;
 use super::dto::reading::{LocationDto, ReadingDto};
 use super::error::{ApiError, ApiResult};
 use super::query::Segment;
 use crate::app::App;
+use crate::runtime::clock;
 
 /// A device's own history outweighs the fleet's from so many readings on.
 const LEARNED: u64 = 30;
@@ -77,6 +78,15 @@ fn device<'a>(app: &'a App, counted: &'a Counted) -> DeviceDto<'a> {
             readings: counted.readings,
             anomalies: counted.anomalies,
         },
+        maintenance_until: app.maintenance.until(&it.device_id, clock::now()).map(super::dto::Time),
+        incident: counted.incident.as_ref().map(|it| DeviceIncident {
+            id: it.incident.id.as_str(),
+            state: it.triage.phase.standing().as_str(),
+            severity: it.incident.severity.as_str(),
+            began: super::dto::Time(it.incident.began),
+            ongoing: it.incident.closed_at.is_none(),
+            reason: &it.incident.reason,
+        }),
     }
 }
 

@@ -23,6 +23,7 @@ const LENIENT: HeaderValue = HeaderValue::from_static(
         (name = "detection", description = "Asks for a verdict. Nothing is stored."),
         (name = "readings", description = "Stores readings and reads them back."),
         (name = "fleet", description = "Devices, and the fleet as a whole."),
+        (name = "incidents", description = "What is wrong, since when, why, and what people made of it."),
         (name = "models", description = "The registry of models."),
         (name = "operation", description = "For those who run Hark."),
     ),

@@ -12,6 +12,7 @@ use warehouse::ReadingQuery;
 
 use super::dto::Time;
 use super::error::{ApiError, ApiResult};
+use super::{Shared, gauges};
 use crate::app::App;
 use crate::runtime::clock;
 
@@ -83,7 +84,8 @@ pub(super) async fn readyz(State(app): State<Arc<App>>) -> ApiResult<axum::Json<
 
 /// Tells Prometheus everything that is counted
 #[utoipa::path(get, path = "/metrics", tag = "operation", responses((status = 200, body = String, content_type = "text/plain")))]
-pub(super) async fn metrics(State(app): State<Arc<App>>) -> Response {
+pub(super) async fn metrics(State(shared): State<Shared>) -> ApiResult<Response> {
+    gauges::sample(&shared).await?;
     let kind = [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
-    (kind, app.prometheus.render()).into_response()
+    Ok((kind, shared.app.prometheus.render()).into_response())
 }

@@ -11,8 +11,12 @@ mod devices;
 mod docs;
 mod dto;
 pub(crate) mod error;
+mod gauges;
 pub(crate) mod guard;
 mod health;
+mod incidents;
+mod labels;
+mod maintenance;
 mod models;
 mod query;
 mod readings;
@@ -22,6 +26,7 @@ mod stream;
 mod summary;
 #[cfg(test)]
 pub(crate) mod tests;
+mod triage;
 mod watch;
 
 use std::sync::Arc;
@@ -48,6 +53,9 @@ use crate::app::App;
 
 /// How long a summary or the devices' states stay as they were computed.
 const FRESH: Duration = Duration::from_secs(2);
+
+/// The path whose answers never end.
+pub(crate) const STREAM: &str = "/api/v1/stream";
 
 /// The most event streams at a time.
 const MAX_STREAMS: usize = 256;
@@ -98,6 +106,18 @@ fn documented() -> OpenApiRouter<Shared> {
         .routes(routes!(devices::get_device))
         .routes(routes!(summary::get_summary))
         .routes(routes!(signals::list_signals))
+        .routes(routes!(incidents::list_incidents))
+        .routes(routes!(incidents::get_incident))
+        .routes(routes!(triage::acknowledge))
+        .routes(routes!(triage::snooze))
+        .routes(routes!(triage::resolve))
+        .routes(routes!(triage::label))
+        .routes(routes!(triage::comment))
+        .routes(routes!(triage::undo))
+        .routes(routes!(labels::get_stats))
+        .routes(routes!(labels::move_threshold))
+        .routes(routes!(maintenance::list_windows, maintenance::add_window))
+        .routes(routes!(maintenance::end_window))
         .routes(routes!(models::list_models))
         .routes(routes!(models::get_metrics))
         .routes(routes!(models::promote))

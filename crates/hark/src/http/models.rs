@@ -10,7 +10,8 @@ use axum::http::StatusCode;
 
 use super::dto::Time;
 use super::dto::model::{
-    HeldOut, Labelled, Measured, ModelDto, ModelMetrics, Models, Promoted, SignalMeasured, TrainedOn, quantiles,
+    HeldOut, Labelled, Measured, ModelDto, ModelMetrics, Models, Promoted, ShadowDto, SignalMeasured, TrainedOn,
+    quantiles,
 };
 use super::dto::problem::Problem;
 use super::error::{ApiError, ApiResult};
@@ -89,6 +90,7 @@ pub(super) async fn get_metrics(
             flags_per_device_day: report.map(|it| it.flags_per_device_day),
             score_quantiles: report.map(|it| quantiles(&it.score_quantiles)),
             signals: signals.collect::<BTreeMap<_, _>>(),
+            shadow: registry.shadow(&version)?.map(ShadowDto::from),
             version,
         })
     };
@@ -135,7 +137,7 @@ fn known(app: &App, version: &str) -> ApiResult<()> {
 }
 
 /// Runs what reads files where it holds nobody up.
-async fn aside<T: Send + 'static>(work: impl FnOnce() -> ApiResult<T> + Send + 'static) -> ApiResult<T> {
+pub(super) async fn aside<T: Send + 'static>(work: impl FnOnce() -> ApiResult<T> + Send + 'static) -> ApiResult<T> {
     let ended = tokio::task::spawn_blocking(work)
         .await
         .context("reading the registry panicked");

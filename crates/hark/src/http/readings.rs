@@ -142,6 +142,7 @@ fn receipt(outcomes: &[Outcome]) -> Response {
                 result.field = rejection.field.as_deref();
                 result.detail = Some(&rejection.detail);
             }
+            Outcome::Probe => continue,
         }
         receipt.results.push(result);
     }
@@ -237,11 +238,7 @@ async fn page(app: &App, device_id: Option<DeviceId>, range: TimeRange, mut para
     };
     params.finish()?;
     let page = app.warehouse.readings(query).await?;
-    let readings = page
-        .items
-        .iter()
-        .map(|it| ReadingDto::new(it, &app.config.signals))
-        .collect();
+    let readings = page.items.iter().map(|it| ReadingDto::marked(it, app)).collect();
     let next = page.next.as_ref().map(|it| it.0.as_str());
     Ok(Json(ReadingsAnswer::Page(ReadingsPage { readings, next })).into_response())
 }

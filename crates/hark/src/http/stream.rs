@@ -30,7 +30,7 @@ use super::dto::problem::Problem;
 use super::dto::reading::ReadingDto;
 use super::error::{ApiError, ApiResult};
 use crate::app::App;
-use crate::runtime::events::{Event, Numbered};
+use crate::runtime::events::{Event, IncidentNews, Numbered};
 
 /// The shortest time between two messages of readings.
 const PACE: Duration = Duration::from_millis(250);
@@ -46,9 +46,10 @@ const RECONNECT: &str = "retry: 3000\n\n";
 
 /// Follows the fleet live
 ///
-/// Events: `readings` with `{"readings": […], "skipped"?: n}`, `model` with `{"version"}`, `reset` when something was
-/// missed for good, `bye` when the server stops. `Last-Event-ID` replays what was missed.
-#[utoipa::path(get, path = "/api/v1/stream", tag = "fleet",
+/// Events: `readings` with `{"readings": […], "skipped"?: n}`, `incident` with `{"id", "device_id", "change", "severity",
+/// "reason"}`, `device` with `{"device_id", "state"}` when one falls `silent` or is `heard` again, `model` with
+/// `{"version"}`, `reset` when something was missed for good, `bye` when the server stops. `Last-Event-ID` replays what was missed.
+#[utoipa::path(get, path = super::STREAM, tag = "fleet",
     params(("last-event-id" = Option<String>, Header, description = "The id of the last event that was received")),
     responses(
         (status = 200, body = String, content_type = "text/event-stream"),
@@ -155,6 +156,18 @@ impl Feed {
                 self.newest = numbered.number;
                 self.push("model", &Version { version: &version });
             }
+            Event::Incident(news) => {
+                self.flush();
+                self.newest = numbered.number;
+                self.push("incident", &IncidentEvent::from(&*news));
+            }
+            Event::Device(news) => {
+                self.flush();
+                self.newest = numbered.number;
+                let state = if news.is_silent { "silent" } else { "heard" };
+                let device_id = news.device_id.as_str();
+                self.push("device", &DeviceEvent { device_id, state });
+            }
         }
     }
 
@@ -171,10 +184,7 @@ impl Feed {
         self.next_at = Instant::now() + PACE;
         let (chosen, skipped) = choose(pending.iter().flat_map(|it| it.iter()));
         let app = self.app.clone();
-        let readings = chosen
-            .into_iter()
-            .map(|it| ReadingDto::new(it, &app.config.signals))
-            .collect();
+        let readings = chosen.into_iter().map(|it| ReadingDto::marked(it, &app)).collect();
         self.push("readings", &Readings { readings, skipped });
     }
 
@@ -221,6 +231,35 @@ struct Readings<'a> {
 #[derive(Serialize)]
 struct Version<'a> {
     version: &'a str,
+}
+
+/// What happened to an incident.
+#[derive(Serialize)]
+struct IncidentEvent<'a> {
+    id: &'a str,
+    device_id: &'a str,
+    change: &'a str,
+    severity: &'a str,
+    reason: &'a str,
+}
+
+impl<'a> From<&'a IncidentNews> for IncidentEvent<'a> {
+    fn from(it: &'a IncidentNews) -> Self {
+        Self {
+            id: it.id.as_str(),
+            device_id: it.device_id.as_str(),
+            change: it.change,
+            severity: it.severity.as_str(),
+            reason: &it.reason,
+        }
+    }
+}
+
+/// How a device is from now on.
+#[derive(Serialize)]
+struct DeviceEvent<'a> {
+    device_id: &'a str,
+    state: &'a str,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes the field by reference")]

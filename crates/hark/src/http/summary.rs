@@ -8,11 +8,12 @@ use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use domain::{DeviceId, Judged, TimeRange, Timestamp};
-use warehouse::{DeviceActivity, Page, ReadingQuery, ScoreBin, SignalStats, WarehouseError};
+use warehouse::{DeviceActivity, IncidentCount, Page, ReadingQuery, ScoreBin, SignalStats, WarehouseError};
 
 use super::Shared;
 use super::census::{self, Census, Counted};
 use super::devices::census;
+use super::dto::incident::IncidentCounts;
 use super::dto::reading::ReadingDto;
 use super::dto::summary::{
     DeviceCounts, Group, Groups, LiveModelDto, PerSecond, RangeDto, ReadingCounts, ScoreBinDto, SignalSummary, Summary,
@@ -62,6 +63,7 @@ struct Found {
     scores: Vec<ScoreBin>,
     anomalies: Page<Judged>,
     dead_letters: u64,
+    incidents: Vec<IncidentCount>,
 }
 
 impl Found {
@@ -82,13 +84,14 @@ impl Found {
             after: None,
         };
         let it = &app.warehouse;
-        let (activity, previous, last_minute, scores, anomalies, dead_letters) = tokio::try_join!(
+        let (activity, previous, last_minute, scores, anomalies, dead_letters, incidents) = tokio::try_join!(
             it.activity(range),
             it.activity(until(now.before(DAY), span)),
             it.activity(until(now, MINUTE)),
             it.scores(range, SCORE_BIN),
             it.readings(anomalies),
             it.dead_letter_count(),
+            it.incident_counts(now),
         )?;
         Ok(Self {
             now,
@@ -99,6 +102,7 @@ impl Found {
             scores,
             anomalies,
             dead_letters,
+            incidents,
         })
     }
 
@@ -150,6 +154,7 @@ impl Found {
                 trained_at: Time(it.provenance.created_at),
                 metrics_url: format!("/api/v1/models/{}/metrics", it.version),
             }),
+            incidents: IncidentCounts::new(&self.incidents),
             dead_letters: self.dead_letters,
             newest_anomalies: self
                 .anomalies

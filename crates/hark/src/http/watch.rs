@@ -1,5 +1,7 @@
 //! The one place that logs and counts requests.
 
+use std::time::Instant;
+
 use axum::extract::{MatchedPath, Request};
 use axum::middleware::Next;
 use axum::response::Response;
@@ -17,9 +19,10 @@ pub(super) async fn watch(request: Request, next: Next) -> Response {
         .to_owned();
     let span = debug_span!("request", method = %request.method(), route);
     async move {
+        let begun = Instant::now();
         let response = next.run(request).await;
         let status = response.status();
-        metrics::request(&route, status.as_u16());
+        metrics::request(&route, status.as_u16(), begun.elapsed());
         let cause = response.extensions().get::<Cause>().map(|it| format!("{:#}", it.0));
         match cause {
             Some(cause) if status.as_u16() == 500 => error!(status = 500, error = cause, "request failed"),

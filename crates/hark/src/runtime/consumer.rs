@@ -3,21 +3,26 @@
 //! Nothing is settled before the warehouse has committed it, and nothing is judged twice: a commit that cannot be
 //! written now is tried again as it is, since the devices' states have gone on.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bus::{BusErrorKind, Message, Notes, Outcome, Subscriber};
-use domain::{DeadLetter, DeviceId, Judged, Location, Rejection, Timestamp, wire};
+use detector::{Assessment, IncidentRules};
+use domain::{DeadLetter, DeviceId, Incident, IncidentId, Judged, Location, Reading, Rejection, Timestamp, wire};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
-use warehouse::{Commit, DeviceUpdate, Stored, Warehouse, WarehouseError, WarehouseErrorKind};
+use warehouse::{Commit, DeviceUpdate, IncidentUpdate, Stored, Warehouse, WarehouseError, WarehouseErrorKind};
 
-use super::clock;
-use super::events::{Event, Events};
-use super::fleet::Fleet;
+use super::events::{Event, Events, IncidentNews};
+use super::fleet::{Fleet, Tracked};
+use super::judging::Judging;
 use super::live_model::LiveModel;
-use crate::metrics;
+use super::maintenance::Maintenance;
+use super::tuning::Tuning;
+use super::watching::{Change, Telling};
+use super::{canary, clock};
+use crate::metrics::{self, Stage};
 
 /// How long the first wait for an absent warehouse is; it doubles up to [`LONGEST_WAIT`].
 const FIRST_WAIT: Duration = Duration::from_millis(50);
@@ -29,13 +34,25 @@ pub(crate) struct Consumer {
     pub(crate) fleet: Arc<Fleet>,
     pub(crate) live_model: Arc<LiveModel>,
     pub(crate) events: Arc<Events>,
+    pub(crate) tuning: Arc<Tuning>,
+    pub(crate) maintenance: Arc<Maintenance>,
     pub(crate) max_future_skew: Duration,
+    pub(crate) rules: IncidentRules,
+    pub(crate) judging: Arc<Judging>,
 }
 
 /// A batch after judging: what to write, and what to tell of each message.
 struct Judgements {
     commit: Commit,
     outcomes: Vec<Outcome>,
+    news: Vec<IncidentNews>,
+}
+
+/// What became of one message.
+struct JudgedMessage {
+    judged: Judged,
+    notes: Notes,
+    incident: Option<(Change, Incident)>,
 }
 
 impl Consumer {
@@ -55,9 +72,19 @@ impl Consumer {
             };
             let (messages, receipt) = batch.into_parts();
             let received_at = clock::now();
-            let Judgements { commit, mut outcomes } = tokio::task::block_in_place(|| self.judge(messages, received_at));
+            metrics::alive(Stage::Consumer, received_at);
+            let judgements = tokio::task::block_in_place(|| self.judge(messages, received_at));
+            let Judgements {
+                commit,
+                mut outcomes,
+                news,
+            } = judgements;
+            metrics::alive(Stage::Detector, clock::now());
             let committed = Arc::new(commit.readings.clone());
+            let begun = Instant::now();
             let stored = self.store(commit, &stop).await?;
+            metrics::alive(Stage::Warehouse, clock::now());
+            metrics::committed(&committed, &stored, self.fleet.signals(), begun.elapsed());
             mark_duplicates(&mut outcomes, &stored);
             metrics::outcomes(&outcomes);
             match receipt.settle(outcomes).await {
@@ -69,6 +96,7 @@ impl Consumer {
                 Err(failed) => return Err(failed.into()),
             }
             self.tell(committed, &stored);
+            self.tell_incidents(news);
         }
     }
 
@@ -76,13 +104,27 @@ impl Consumer {
         let mut commit = Commit::default();
         let mut outcomes = Vec::with_capacity(messages.len());
         let mut touched: HashMap<DeviceId, DeviceUpdate> = HashMap::new();
+        let mut incidents: BTreeMap<IncidentId, Incident> = BTreeMap::new();
+        let mut news = Vec::new();
         for message in messages {
+            if message.source == canary::SOURCE {
+                outcomes.push(Outcome::Probe);
+                continue;
+            }
             metrics::received(message.source);
             match self.judge_one(&message, received_at) {
-                Ok((judged, notes)) => {
+                Ok(JudgedMessage {
+                    judged,
+                    notes,
+                    incident,
+                }) => {
                     touch(&mut touched, &judged);
                     commit.readings.push(judged);
                     outcomes.push(Outcome::Stored(notes));
+                    if let Some((change, incident)) = incident {
+                        news.extend(IncidentNews::of(change, &incident));
+                        incidents.insert(incident.id.clone(), incident);
+                    }
                 }
                 Err(rejection) => {
                     commit.dead_letters.push(DeadLetter {
@@ -99,43 +141,76 @@ impl Consumer {
         for device in &mut commit.devices {
             device.state = self.fleet.state_bytes(&device.device_id);
         }
-        Judgements { commit, outcomes }
+        let update = |incident| IncidentUpdate {
+            incident,
+            at: received_at,
+        };
+        commit.incidents = incidents.into_values().map(update).collect();
+        Judgements { commit, outcomes, news }
     }
 
-    fn judge_one(&self, message: &Message, received_at: Timestamp) -> Result<(Judged, Notes), Rejection> {
+    fn judge_one(&self, message: &Message, received_at: Timestamp) -> Result<JudgedMessage, Rejection> {
         let decoded = wire::decode(&message.payload, self.fleet.signals(), None)?;
         let reading = decoded.reading;
-        let model = self.live_model.get();
         let clock_suspect = reading.timestamp > received_at.after(self.max_future_skew);
-        let (late, verdict) = self.fleet.update(&reading.device_id, |state| {
-            let late = !state.accepts(reading.timestamp);
-            let verdict = match &model {
-                Some(model) if clock_suspect => Some(model.judge(Some(state), &reading)),
-                Some(model) => Some(model.step(state, &reading)),
-                None => {
-                    if !clock_suspect {
-                        state.push(&reading);
-                    }
-                    None
-                }
-            };
-            (late, verdict)
+        let (late, verdict, incident) = self.fleet.update(&reading.device_id, |tracked| {
+            let late = !tracked.state.accepts(reading.timestamp);
+            // In maintenance a device is judged, but nothing is learned from it and nobody told.
+            let is_kept_apart = clock_suspect || self.maintenance.covers(&reading.device_id, reading.timestamp);
+            let is_taken = !late && !is_kept_apart;
+            let assessment = self.look(tracked, &reading, received_at, is_taken);
+            let told = assessment.as_ref().filter(|_| is_taken).and_then(|it| {
+                let signals = self.fleet.signals();
+                tracked.watched.step(&reading, it, signals, &self.telling(&reading))
+            });
+            (late, assessment.map(|it| it.verdict), told)
         });
         let notes = Notes {
             ignored: decoded.ignored,
             late,
             clock_suspect,
         };
-        Ok((
-            Judged {
-                reading,
-                received_at,
-                verdict,
-                late,
-                clock_suspect,
-            },
+        let judged = Judged {
+            reading,
+            received_at,
+            verdict,
+            late,
+            clock_suspect,
+        };
+        Ok(JudgedMessage {
+            judged,
             notes,
-        ))
+            incident,
+        })
+    }
+
+    /// When a person is told: the rules, and the threshold that labels have moved.
+    /// A reading beyond a limit is told whatever the labels say.
+    fn telling(&self, reading: &Reading) -> Telling {
+        let kind = self.live_model.get().map(|it| it.kind);
+        let moved = kind.map_or(0.0, |it| self.tuning.threshold(it));
+        let is_free = moved < 0.0 && self.judging.is_beyond(reading);
+        Telling {
+            rules: self.rules,
+            threshold: if is_free { 0.0 } else { moved },
+        }
+    }
+
+    /// Judges a reading, and takes it into the device's state unless it is late or from the future.
+    fn look(
+        &self,
+        tracked: &mut Tracked,
+        reading: &Reading,
+        received_at: Timestamp,
+        is_taken: bool,
+    ) -> Option<Assessment> {
+        let model = self.live_model.get();
+        let Tracked { state, watched } = tracked;
+        if !is_taken {
+            return self.judging.peek(model.as_deref(), Some(state), reading);
+        }
+        watched.hear(reading, state.last(), received_at);
+        self.judging.assess(model.as_deref(), state, reading)
     }
 
     /// Writes a commit, trying again for as long as the warehouse says that it may help.
@@ -158,7 +233,6 @@ impl Consumer {
 
     fn tell(&self, committed: Arc<Vec<Judged>>, stored: &[Stored]) {
         debug!(readings = committed.len(), "committed");
-        metrics::verdicts(&committed, stored);
         let news = if stored.iter().all(|it| *it == Stored::New) {
             committed
         } else {
@@ -167,6 +241,17 @@ impl Consumer {
         };
         if !news.is_empty() {
             self.events.send(Event::Readings(news));
+        }
+    }
+}
+
+impl Consumer {
+    fn tell_incidents(&self, news: Vec<IncidentNews>) {
+        for it in news {
+            if it.change == "opened" {
+                metrics::incident_opened(it.severity);
+            }
+            self.events.send(Event::Incident(Arc::new(it)));
         }
     }
 }

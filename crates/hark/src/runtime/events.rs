@@ -3,8 +3,10 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use domain::Judged;
+use domain::{DeviceId, Incident, IncidentId, Judged, Severity};
 use tokio::sync::broadcast;
+
+use super::watching::Change;
 
 /// How many events a listener that comes back can be given again.
 const KEPT: usize = 512;
@@ -22,13 +24,57 @@ pub(crate) enum Event {
     Readings(Arc<Vec<Judged>>),
     /// This model is in force.
     Model(String),
+    /// Something happened to an incident.
+    Incident(Arc<IncidentNews>),
+    /// A device fell silent or came back.
+    Device(Arc<DeviceNews>),
+}
+
+/// What happened to an incident.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct IncidentNews {
+    pub(crate) id: IncidentId,
+    pub(crate) device_id: DeviceId,
+    /// `opened`, `closed`, or what a person did: `acknowledged`, `snoozed`, `labelled` …
+    pub(crate) change: &'static str,
+    pub(crate) severity: Severity,
+    pub(crate) reason: String,
+}
+
+impl IncidentNews {
+    /// What a reading did to it; nothing is told of one that goes on.
+    pub(crate) fn of(change: Change, incident: &Incident) -> Option<Self> {
+        match change {
+            Change::Opened => Some(Self::about(incident, "opened")),
+            Change::Closed => Some(Self::about(incident, "closed")),
+            Change::GoneOn => None,
+        }
+    }
+
+    /// That this was done with it.
+    pub(crate) fn about(incident: &Incident, change: &'static str) -> Self {
+        Self {
+            id: incident.id.clone(),
+            device_id: incident.device_id.clone(),
+            change,
+            severity: incident.severity,
+            reason: incident.reason.clone(),
+        }
+    }
+}
+
+/// How a device is from now on.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct DeviceNews {
+    pub(crate) device_id: DeviceId,
+    pub(crate) is_silent: bool,
 }
 
 impl Event {
     fn readings(&self) -> usize {
         match self {
             Self::Readings(readings) => readings.len(),
-            Self::Model(_) => 0,
+            Self::Model(_) | Self::Incident(_) | Self::Device(_) => 0,
         }
     }
 }
@@ -122,7 +168,7 @@ mod tests {
     fn versions(events: Vec<Numbered>) -> Vec<String> {
         let name = |it: Numbered| match it.event {
             Event::Model(version) => version,
-            Event::Readings(_) => "readings".to_owned(),
+            other => format!("{other:?}"),
         };
         events.into_iter().map(name).collect()
     }

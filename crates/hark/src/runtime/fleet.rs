@@ -1,20 +1,45 @@
-//! The states of all devices: written by the consumer, read by `/detect`.
+//! The states of all devices, and what is watched of them: written by the consumer, read by `/detect`.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::{PoisonError, RwLock};
 
 use detector::{DeviceState, StateError};
-use domain::{DeviceId, Signals};
+use domain::{DeviceId, Signals, Timestamp};
+
+use super::watching::Watched;
 
 /// Enough that a reader seldom meets the writer.
 const SHARDS: usize = 64;
+
+/// The version of what [`Fleet::state_bytes`] writes.
+const VERSION: u8 = 1;
+
+/// One device as the consumer knows it.
+#[derive(Debug, Clone)]
+pub(crate) struct Tracked {
+    /// What the model remembers of it.
+    pub(crate) state: DeviceState,
+    /// What is watched of it.
+    pub(crate) watched: Watched,
+}
+
+/// Bytes that are no stored device.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum RestoreError {
+    /// Written by another version, or damaged.
+    #[error("what was stored of the device cannot be read")]
+    Damaged,
+    /// The model's part is unfit.
+    #[error(transparent)]
+    State(#[from] StateError),
+}
 
 /// The states of all devices.
 pub(crate) struct Fleet {
     signals: Signals,
     hasher: RandomState,
-    shards: [RwLock<HashMap<DeviceId, DeviceState>>; SHARDS],
+    shards: [RwLock<HashMap<DeviceId, Tracked>>; SHARDS],
 }
 
 impl Fleet {
@@ -32,41 +57,73 @@ impl Fleet {
         &self.signals
     }
 
-    /// Takes up a state that was stored.
+    /// Takes up a device that was stored.
     ///
     /// # Errors
     /// When the bytes are no state of these signals.
-    pub(crate) fn restore(&self, device_id: DeviceId, bytes: &[u8]) -> Result<(), StateError> {
-        let state = DeviceState::from_bytes(bytes, &self.signals)?;
-        self.write(&device_id).insert(device_id, state);
+    pub(crate) fn restore(&self, device_id: DeviceId, bytes: &[u8]) -> Result<(), RestoreError> {
+        let (watched, state) = parts(bytes).ok_or(RestoreError::Damaged)?;
+        let tracked = Tracked {
+            state: DeviceState::from_bytes(state, &self.signals)?,
+            watched: Watched::from_bytes(watched).ok_or(RestoreError::Damaged)?,
+        };
+        self.write(&device_id).insert(device_id, tracked);
         Ok(())
     }
 
     /// Looks at the state of a device; `None` for one that was never heard.
     pub(crate) fn read<R>(&self, device_id: &DeviceId, look: impl FnOnce(Option<&DeviceState>) -> R) -> R {
+        self.look(device_id, |tracked| look(tracked.map(|it| &it.state)))
+    }
+
+    /// Looks at all that is known of a device; `None` for one that was never heard.
+    pub(crate) fn look<R>(&self, device_id: &DeviceId, look: impl FnOnce(Option<&Tracked>) -> R) -> R {
         let shard = self.shards[self.shard(device_id)]
             .read()
             .unwrap_or_else(PoisonError::into_inner);
         look(shard.get(device_id))
     }
 
-    /// Changes the state of a device, which begins empty.
-    pub(crate) fn update<R>(&self, device_id: &DeviceId, change: impl FnOnce(&mut DeviceState) -> R) -> R {
+    /// Changes a device, which begins empty.
+    pub(crate) fn update<R>(&self, device_id: &DeviceId, change: impl FnOnce(&mut Tracked) -> R) -> R {
         let mut shard = self.write(device_id);
-        if let Some(state) = shard.get_mut(device_id) {
-            return change(state);
+        if let Some(tracked) = shard.get_mut(device_id) {
+            return change(tracked);
         }
-        change(
-            shard
-                .entry(device_id.clone())
-                .or_insert_with(|| DeviceState::new(&self.signals)),
-        )
+        change(shard.entry(device_id.clone()).or_insert_with(|| Tracked {
+            state: DeviceState::new(&self.signals),
+            watched: Watched::default(),
+        }))
     }
 
-    /// The state of a device as bytes to store.
+    /// When each device was last heard, and for how many seconds it may be quiet, never less than the grace; none while
+    /// its rhythm is not known.
+    pub(crate) fn patience(&self, grace: f64) -> Vec<(DeviceId, Timestamp, Option<f64>)> {
+        let mut devices = Vec::new();
+        for shard in &self.shards {
+            let shard = shard.read().unwrap_or_else(PoisonError::into_inner);
+            devices.extend(shard.iter().filter_map(|(device_id, tracked)| {
+                let watched = &tracked.watched;
+                Some((device_id.clone(), watched.heard_at?, watched.rhythm.patience(grace)))
+            }));
+        }
+        devices
+    }
+
+    /// A device as bytes to store: a version, the length of what is watched, that, and the model's state.
     pub(crate) fn state_bytes(&self, device_id: &DeviceId) -> Vec<u8> {
-        self.read(device_id, |state| {
-            state.map(|it| it.to_bytes(&self.signals)).unwrap_or_default()
+        self.look(device_id, |tracked| {
+            let Some(Tracked { state, watched }) = tracked else {
+                return Vec::new();
+            };
+            let (watched, state) = (watched.to_bytes(), state.to_bytes(&self.signals));
+            let length = u32::try_from(watched.len()).expect("what is watched of a device is a few names and numbers");
+            let mut bytes = Vec::with_capacity(5 + watched.len() + state.len());
+            bytes.push(VERSION);
+            bytes.extend(length.to_le_bytes());
+            bytes.extend(watched);
+            bytes.extend(state);
+            bytes
         })
     }
 
@@ -74,9 +131,17 @@ impl Fleet {
         (self.hasher.hash_one(device_id) % SHARDS as u64) as usize
     }
 
-    fn write(&self, device_id: &DeviceId) -> std::sync::RwLockWriteGuard<'_, HashMap<DeviceId, DeviceState>> {
+    fn write(&self, device_id: &DeviceId) -> std::sync::RwLockWriteGuard<'_, HashMap<DeviceId, Tracked>> {
         self.shards[self.shard(device_id)]
             .write()
             .unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// What is watched, and the model's state.
+fn parts(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (version, rest) = bytes.split_first()?;
+    let (length, rest) = rest.split_first_chunk::<4>()?;
+    let length = usize::try_from(u32::from_le_bytes(*length)).ok()?;
+    (*version == VERSION && length <= rest.len()).then(|| rest.split_at(length))
 }

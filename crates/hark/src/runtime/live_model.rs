@@ -53,8 +53,7 @@ impl LiveModel {
         match sound {
             Some(model) => {
                 warn!(version = %model.version, "an earlier model judges; promote a sound one");
-                metrics::model(model.provenance.created_at);
-                self.model.store(Some(Arc::new(model)));
+                self.put_in_force(model);
             }
             None => warn!("no earlier model is sound, so readings are stored unjudged"),
         }
@@ -82,10 +81,21 @@ impl LiveModel {
         }
         let model = self.registry.load(&version)?.for_signals(&self.signals)?;
         info!(version, "model in force");
-        metrics::model(model.provenance.created_at);
-        self.model.store(Some(Arc::new(model)));
+        self.put_in_force(model);
         self.events.send(Event::Model(version));
         Ok(())
+    }
+
+    fn put_in_force(&self, model: Model) {
+        let measured = self.registry.metrics(&model.version).unwrap_or_else(|cause| {
+            warn!(
+                cause = format!("{cause:#}"),
+                "what was measured of the model cannot be read"
+            );
+            None
+        });
+        metrics::model(&model, self.get().as_deref(), measured.as_ref());
+        self.model.store(Some(Arc::new(model)));
     }
 
     /// Follows the pointer until told to stop. A refused model is reported once, not at every look.

@@ -1,11 +1,22 @@
 //! What runs between the ports: the fleet's states, the live model, the consumer loop, training.
 
+#[cfg(feature = "gcp")]
 pub(crate) mod addressed;
+pub(crate) mod canary;
 pub(crate) mod clock;
 pub(crate) mod consumer;
 pub(crate) mod events;
 pub(crate) mod first_model;
 pub(crate) mod fleet;
+pub(crate) mod judging;
+pub(crate) mod kept;
 pub(crate) mod live_model;
+pub(crate) mod maintenance;
 pub(crate) mod registry;
+pub(crate) mod retraining;
+pub(crate) mod rhythm;
+pub(crate) mod shadow;
+pub(crate) mod silence;
 pub(crate) mod training;
+pub(crate) mod tuning;
+pub(crate) mod watching;

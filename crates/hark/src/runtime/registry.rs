@@ -3,6 +3,7 @@
 //! ```text
 //! models/m-0001/model.hark     the model
 //! models/m-0001/metrics.json   what was measured of it on held-out readings
+//! models/m-0001/shadow.json    what it did beside the champion, before it was put in force
 //! models/live                  the version in force
 //! models/history               every version that was in force, oldest first
 //! ```
@@ -16,6 +17,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail, ensure};
 use detector::{Model, Report};
 use serde::{Deserialize, Serialize};
+
+use super::shadow::Tally;
 
 /// The registry in a folder.
 pub(crate) struct Registry {
@@ -124,6 +127,27 @@ impl Registry {
             Err(cause) if cause.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(cause) => Err(cause).with_context(|| format!("failed to read `{}`", path.display())),
         }
+    }
+
+    /// What a version did beside the champion, in shadow; none where it never was.
+    pub(crate) fn shadow(&self, version: &str) -> anyhow::Result<Option<Tally>> {
+        let path = self.path(checked_name(version)?, "shadow.json");
+        match fs::read(&path) {
+            Ok(bytes) => {
+                let tally = serde_json::from_slice(&bytes);
+                Ok(Some(
+                    tally.with_context(|| format!("failed to read `{}`", path.display()))?,
+                ))
+            }
+            Err(cause) if cause.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(cause) => Err(cause).with_context(|| format!("failed to read `{}`", path.display())),
+        }
+    }
+
+    /// Keeps what a version did in shadow.
+    pub(crate) fn keep_shadow(&self, version: &str, tally: &Tally) -> anyhow::Result<()> {
+        let text = serde_json::to_vec_pretty(tally).context("failed to write what a challenger did")?;
+        write_durably(&self.path(checked_name(version)?, "shadow.json"), &text)
     }
 
     /// Takes the next free version name, for a model that is about to be registered. Two trainers never get the same.
@@ -247,7 +271,8 @@ fn read_capped(path: &Path) -> anyhow::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-fn write_durably(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+/// Writes a file whole: after a crash the old or the new one is there.
+pub(crate) fn write_durably(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
     let write = || -> io::Result<()> {
         let beside = path.with_extension(format!("{}.new", std::process::id()));
         let mut file = File::create(&beside)?;

@@ -1,13 +1,15 @@
 //! `hark train`: from stored readings to a registered version.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use anyhow::Context;
 use detector::{BaselinePass, CheckedPlan, Evaluation, FeaturePass, Model, Plan, Report};
-use domain::{DeviceId, Judged, Reading, Signals, TimeRange};
-use warehouse::{Scan, Warehouse};
+use domain::{DeviceId, Judged, Label, Reading, Signals, TimeRange};
+use warehouse::{IncidentQuery, LabelFilter, Scan, Warehouse};
 
 use super::clock;
+use super::maintenance::{self, Maintenance};
 use super::registry::{Metrics, Registry};
 use crate::cli::Promotion;
 use crate::config::Config;
@@ -20,6 +22,10 @@ pub(crate) struct Order {
     pub(crate) holdout: f64,
     pub(crate) min_readings: u64,
     pub(crate) promotion: Promotion,
+    /// Times in which devices are not learned from, besides their confirmed faults; of all devices where none is named.
+    pub(crate) excluded: Vec<(Option<DeviceId>, TimeRange)>,
+    /// Whether it is only said what would be put in force.
+    pub(crate) in_shadow: bool,
 }
 
 impl Order {
@@ -39,6 +45,8 @@ impl Order {
             holdout: config.train.holdout,
             min_readings: config.train.min_readings,
             promotion,
+            excluded: Maintenance::open(config.data.dir.join(maintenance::FILE))?.ranges(),
+            in_shadow: false,
         })
     }
 }
@@ -77,25 +85,16 @@ pub(crate) async fn train(
             "not enough history to train\nhint: let readings come in, `hark import` a file, or `hark simulate`",
         ));
     }
+    let excluded = Arc::new(excluded(warehouse, order).await?);
     let fit_on = ((1.0 - order.holdout) * total as f64).floor().max(1.0) as u64;
-    let mut replay = Replay {
-        scan: warehouse.scan(order.range),
-        left: fit_on,
-        seen: 0,
-        rest: Vec::new(),
-    };
+    let mut replay = Replay::new(warehouse, order, fit_on, &excluded);
     let mut baselines = BaselinePass::new(&order.signals);
     while let Some(readings) = replay.next().await? {
         readings.iter().for_each(|it| baselines.push(it));
         progress("learning what is usual", replay.seen as f64 / fit_on as f64);
     }
     let mut pass = FeaturePass::new(order.plan.clone(), order.signals.clone(), baselines.finish());
-    let mut replay = Replay {
-        scan: warehouse.scan(order.range),
-        left: fit_on,
-        seen: 0,
-        rest: Vec::new(),
-    };
+    let mut replay = Replay::new(warehouse, order, fit_on, &excluded);
     while let Some(readings) = replay.next().await? {
         tokio::task::block_in_place(|| readings.iter().for_each(|it| pass.push(it)));
         progress("computing features", replay.seen as f64 / fit_on as f64);
@@ -106,6 +105,8 @@ pub(crate) async fn train(
     let (model, states) = tokio::task::block_in_place(|| pass.fit(version, clock::now(), threads))?;
     let champion = champion(registry, &order.signals)?;
     replay.left = u64::MAX;
+    // The faults are there to be found.
+    replay.excluded = Arc::default();
     let mut trial = Trial {
         states,
         challenger: Evaluation::default(),
@@ -133,7 +134,7 @@ fn finish(registry: &Registry, order: &Order, model: Model, trial: Trial) -> any
         .champion
         .map(|(champion, evaluation)| (champion, evaluation.report(&names)));
     let (promoted, why) = decide(order.promotion, &metrics.held_out, champion.as_ref());
-    if promoted {
+    if promoted && !order.in_shadow {
         registry.promote(&model.version)?;
     }
     Ok(Trained {
@@ -205,9 +206,65 @@ struct Replay {
     seen: u64,
     /// Readings of the block at the end of which the first part of the stream was full.
     rest: Vec<Reading>,
+    excluded: Arc<Excluded>,
+}
+
+/// The times of each device that are not learned from, and those of all.
+#[derive(Debug, Default)]
+struct Excluded {
+    devices: HashMap<DeviceId, Vec<TimeRange>>,
+    fleet: Vec<TimeRange>,
+}
+
+impl Excluded {
+    fn covers(&self, reading: &Reading) -> bool {
+        let own = self.devices.get(&reading.device_id);
+        let mut ranges = own.into_iter().flatten().chain(&self.fleet);
+        ranges.any(|it| it.contains(reading.timestamp))
+    }
+}
+
+/// Confirmed faults are not learned as normal; false alarms and what was expected are.
+async fn excluded(warehouse: &dyn Warehouse, order: &Order) -> anyhow::Result<Excluded> {
+    let query = IncidentQuery {
+        label: Some(LabelFilter::Any),
+        ..IncidentQuery::all(clock::now(), usize::MAX)
+    };
+    let mut excluded = Excluded::default();
+    for stored in warehouse.incidents(query).await?.items {
+        let label = stored.triage.label.map(|it| it.label);
+        if let Some(Label::True | Label::SensorFault) = label {
+            let range = TimeRange {
+                start: stored.incident.began,
+                end: stored.incident.last.plus_micros(1),
+            };
+            excluded
+                .devices
+                .entry(stored.incident.device_id)
+                .or_default()
+                .push(range);
+        }
+    }
+    for (device_id, range) in &order.excluded {
+        match device_id {
+            Some(device_id) => excluded.devices.entry(device_id.clone()).or_default().push(*range),
+            None => excluded.fleet.push(*range),
+        }
+    }
+    Ok(excluded)
 }
 
 impl Replay {
+    fn new(warehouse: &dyn Warehouse, order: &Order, left: u64, excluded: &Arc<Excluded>) -> Self {
+        Self {
+            scan: warehouse.scan(order.range),
+            left,
+            seen: 0,
+            rest: Vec::new(),
+            excluded: excluded.clone(),
+        }
+    }
+
     async fn next(&mut self) -> anyhow::Result<Option<Vec<Reading>>> {
         if self.left == 0 {
             return Ok(None);
@@ -217,7 +274,8 @@ impl Replay {
             let Some(block) = self.scan.next().await? else {
                 return Ok(None);
             };
-            readings = block.into_iter().filter(in_time).map(|it| it.reading).collect();
+            let kept = block.into_iter().filter(in_time).map(|it| it.reading);
+            readings = kept.filter(|it| !self.excluded.covers(it)).collect();
         }
         let take = usize::try_from(self.left).map_or(readings.len(), |left| left.min(readings.len()));
         self.rest = readings.split_off(take);
@@ -233,7 +291,7 @@ fn in_time(judged: &Judged) -> bool {
 
 /// Two models on the same readings, from the same states.
 struct Trial {
-    states: std::collections::HashMap<DeviceId, detector::DeviceState>,
+    states: HashMap<DeviceId, detector::DeviceState>,
     challenger: Evaluation,
     champion: Option<(Model, Evaluation)>,
 }

@@ -273,6 +273,13 @@ fn tables_that_cannot_be_used_are_told() {
         2,
         &["the forest needs the column `a`, it cannot be ignored"],
     );
+}
+
+#[test]
+fn tables_without_numbers_to_use_are_told() {
+    let folder = Folder::new();
+    fitted(&folder);
+    let score = ["forest", "score", "t.forest", "--input"];
     folder.write("empty.csv", "a,b\n");
     check(
         &folder,

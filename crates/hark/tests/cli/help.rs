@@ -2,7 +2,7 @@
 
 use super::Folder;
 
-const COMMANDS: [&[&str]; 34] = [
+const COMMANDS: [&[&str]; 41] = [
     &[],
     &["up"],
     &["simulate"],
@@ -31,6 +31,13 @@ const COMMANDS: [&[&str]; 34] = [
     &["dead-letters", "show"],
     &["dead-letters", "replay"],
     &["dead-letters", "purge"],
+    &["incidents"],
+    &["incidents", "list"],
+    &["incidents", "show"],
+    &["maintenance"],
+    &["maintenance", "list"],
+    &["maintenance", "add"],
+    &["maintenance", "end"],
     &["config"],
     &["config", "init"],
     &["config", "check"],

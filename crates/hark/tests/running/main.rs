@@ -7,6 +7,7 @@
     reason = "what was measured and what the process said is for the person who reads the result"
 )]
 
+mod incidents;
 mod kill;
 mod support;
 mod swap;

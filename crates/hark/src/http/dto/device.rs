@@ -29,6 +29,21 @@ pub(crate) struct DeviceDto<'a> {
     /// How far its own history is from outweighing the fleet's; none once it does.
     pub(crate) learning: Option<Learning>,
     pub(crate) activity: Activity,
+    /// When its maintenance ends; none while it is in none.
+    pub(crate) maintenance_until: Option<Time>,
+    /// Its newest incident that is not resolved.
+    pub(crate) incident: Option<DeviceIncident<'a>>,
+}
+
+/// An incident of a device in short.
+#[derive(Debug, serde::Serialize, ToSchema)]
+pub(crate) struct DeviceIncident<'a> {
+    pub(crate) id: &'a str,
+    pub(crate) state: &'a str,
+    pub(crate) severity: &'a str,
+    pub(crate) began: Time,
+    pub(crate) ongoing: bool,
+    pub(crate) reason: &'a str,
 }
 
 /// What a device did in the last 24 hours.

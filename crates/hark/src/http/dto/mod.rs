@@ -2,6 +2,9 @@
 
 pub(crate) mod detection;
 pub(crate) mod device;
+pub(crate) mod incident;
+pub(crate) mod labels;
+pub(crate) mod maintenance;
 pub(crate) mod model;
 pub(crate) mod problem;
 pub(crate) mod reading;

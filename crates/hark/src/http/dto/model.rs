@@ -6,6 +6,7 @@ use detector::{LabelledReport, Report, ThresholdPolicy};
 use utoipa::ToSchema;
 
 use super::Time;
+use crate::runtime::shadow::Tally;
 
 /// All versions.
 #[derive(Debug, serde::Serialize, ToSchema)]
@@ -88,6 +89,51 @@ pub(crate) struct ModelMetrics {
     /// The combined score at each quantile.
     pub(crate) score_quantiles: Option<BTreeMap<String, f64>>,
     pub(crate) signals: BTreeMap<String, SignalMeasured>,
+    /// What it did beside the champion before it was put in force; none where it never was in shadow.
+    pub(crate) shadow: Option<ShadowDto>,
+}
+
+/// What a challenger and the champion said of the same live readings.
+#[derive(Debug, serde::Serialize, ToSchema)]
+pub(crate) struct ShadowDto {
+    pub(crate) champion: String,
+    pub(crate) from: String,
+    pub(crate) to: String,
+    pub(crate) devices: u64,
+    pub(crate) readings: u64,
+    pub(crate) champion_flags: u64,
+    pub(crate) challenger_flags: u64,
+    /// The share of readings on which both said the same.
+    pub(crate) agreement: f64,
+    /// Labelled incidents that were tried, and those whose worst reading the challenger flags.
+    pub(crate) true_ones: u64,
+    pub(crate) true_ones_flagged: u64,
+    pub(crate) false_alarms: u64,
+    pub(crate) false_alarms_flagged: u64,
+    pub(crate) promoted: bool,
+    /// Why it was or was not put in force.
+    pub(crate) why: String,
+}
+
+impl From<Tally> for ShadowDto {
+    fn from(it: Tally) -> Self {
+        Self {
+            agreement: it.agreement(),
+            champion: it.champion,
+            from: it.from,
+            to: it.to,
+            devices: it.devices,
+            readings: it.readings,
+            champion_flags: it.champion_flags,
+            challenger_flags: it.challenger_flags,
+            true_ones: it.true_ones,
+            true_ones_flagged: it.true_ones_flagged,
+            false_alarms: it.false_alarms,
+            false_alarms_flagged: it.false_alarms_flagged,
+            promoted: it.promoted,
+            why: it.why,
+        }
+    }
 }
 
 /// How the thresholds were found.

@@ -26,11 +26,23 @@ pub(crate) struct ReadingDto<'a> {
     pub(crate) late: bool,
     /// Its time lies further ahead than is believable.
     pub(crate) clock_suspect: bool,
+    /// Its device was in maintenance: nothing was learned from it and nobody told.
+    #[serde(skip_serializing_if = "is_false")]
+    pub(crate) maintenance: bool,
     /// None while there was no model.
     pub(crate) verdict: Option<VerdictDto<'a>>,
 }
 
 impl<'a> ReadingDto<'a> {
+    /// The same, marked where its device was in maintenance.
+    pub(crate) fn marked(judged: &'a Judged, app: &'a crate::app::App) -> Self {
+        let reading = &judged.reading;
+        Self {
+            maintenance: app.maintenance.covers(&reading.device_id, reading.timestamp),
+            ..Self::new(judged, &app.config.signals)
+        }
+    }
+
     pub(crate) fn new(judged: &'a Judged, signals: &'a Signals) -> Self {
         let reading = &judged.reading;
         Self {
@@ -43,6 +55,7 @@ impl<'a> ReadingDto<'a> {
             truth: reading.truth.as_ref().map(TruthDto::new),
             late: judged.late,
             clock_suspect: judged.clock_suspect,
+            maintenance: false,
             verdict: judged.verdict.as_ref().map(|it| VerdictDto::new(it, signals)),
         }
     }

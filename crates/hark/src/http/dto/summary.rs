@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use utoipa::ToSchema;
 
+use super::incident::IncidentCounts;
 use super::reading::ReadingDto;
 use super::{Learning, Time};
 
@@ -25,6 +26,8 @@ pub(crate) struct Summary<'a> {
     pub(crate) model: Option<LiveModelDto>,
     /// How far the first training is; none once a model is in force.
     pub(crate) learning: Option<Learning>,
+    /// Incidents that are not resolved.
+    pub(crate) incidents: IncidentCounts,
     /// Messages that were refused and are kept.
     pub(crate) dead_letters: u64,
     /// The ten newest anomalous readings of the range, newest first.

@@ -127,6 +127,43 @@ async fn health_readiness_and_metrics_are_told() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn metrics_say_what_was_judged_and_how_things_stand_and_name_no_device() {
+    let running = Running::trained().await;
+    let odd = format!(
+        r#"{{"device_id":"pump-1","timestamp":"{}","temperature":900}}"#,
+        crate::runtime::clock::now()
+    );
+    running.post_json("/api/v1/readings", odd).await;
+    let metrics = running.get("/metrics").await;
+    let text = String::from_utf8(metrics.bytes.to_vec()).unwrap();
+    for expected in [
+        "hark_anomalies_total{signal=\"temperature\"} 1\n",
+        "hark_verdicts_total{verdict=\"anomalous\"} 1\n",
+        "hark_model_info{version=\"m-0001\",kind=\"hybrid\"} 1\n",
+        "hark_bus_capacity_messages 65536\n",
+        "hark_dead_letters 0\n",
+        "hark_commit_seconds_bucket{le=\"+Inf\"}",
+        "process_resident_memory_bytes ",
+    ] {
+        assert!(text.contains(expected), "{expected} is not in {text}");
+    }
+    assert!(!text.contains("pump-1"), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_probe_goes_the_whole_way_and_leaves_nothing() {
+    let running = Running::start().await;
+    let probe = bus::Message::new(bytes::Bytes::new(), "canary");
+    let published = running.app.publisher.publish(vec![probe]).await.unwrap();
+    assert_eq!(published, bus::Published::Settled(vec![bus::Outcome::Probe]));
+    let summary = running.get("/api/v1/summary").await.json();
+    assert_eq!(
+        (&summary["devices"]["total"], &summary["dead_letters"]),
+        (&0.into(), &0.into())
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn every_answer_carries_the_headers_that_keep_a_browser_in() {
     let running = Running::start().await;
     for path in ["/health", "/nowhere", "/docs/", "/api/v1/summary"] {

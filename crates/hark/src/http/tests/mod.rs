@@ -3,9 +3,11 @@
 mod detection;
 mod fleet;
 mod hostile;
+mod incidents;
 mod openapi;
 mod parity;
 mod posting;
 mod server;
 mod streaming;
 pub(crate) mod support;
+mod tuning;

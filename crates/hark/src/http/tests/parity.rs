@@ -8,6 +8,7 @@ use warehouse::ReadingQuery;
 use super::support::Running;
 use crate::backtest::Replay;
 use crate::runtime::clock;
+use crate::runtime::fleet::Fleet;
 
 const DEVICE: &str = "parity-1";
 
@@ -87,7 +88,7 @@ async fn same_on_every_path(kind: Kind) {
     let model = running.app.live_model.get().unwrap();
     let stream = stream();
     let asked = asked(&running, &stream).await;
-    let mut replay = Replay::new(&model);
+    let mut replay = Replay::new(&model, &running.app.judging);
     let mut first_of = std::collections::HashMap::new();
     for (message, asked) in stream.iter().zip(&asked) {
         let reading = wire::decode(message.as_bytes(), &model.signals, None).unwrap().reading;
@@ -134,6 +135,7 @@ async fn the_state_of_a_device_survives_a_restart_bit_for_bit() {
     let stored = running.app.warehouse.device_states().await.unwrap();
     let (_, bytes) = stored.into_iter().find(|(device, _)| *device == id).unwrap();
     assert_eq!(before, bytes);
-    let restored = DeviceState::from_bytes(&bytes, running.app.fleet.signals()).unwrap();
-    assert_eq!(restored.to_bytes(running.app.fleet.signals()), before);
+    let restarted = Fleet::new(running.app.fleet.signals().clone());
+    restarted.restore(id.clone(), &bytes).unwrap();
+    assert_eq!(restarted.state_bytes(&id), before);
 }

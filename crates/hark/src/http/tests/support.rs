@@ -71,12 +71,17 @@ impl Running {
     }
 
     async fn start_as(kind: Kind) -> Self {
+        Self::start_with(|config| config.detector.kind = kind).await
+    }
+
+    /// One whose configuration was changed.
+    pub(crate) async fn start_with(change: impl FnOnce(&mut Config)) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let mut config = Config::load_with(&Flags::default(), &Environment::default())
             .unwrap()
             .config;
         config.data.dir = dir.path().to_owned();
-        config.detector.kind = kind;
+        change(&mut config);
         config.train.min_readings = 300;
         let stop = CancellationToken::new();
         let (app, subscriber) = App::open(config, stop.clone()).await.unwrap();

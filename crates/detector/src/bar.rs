@@ -1,0 +1,157 @@
+//! How high a score must be for a person to be told: the budget, by the tail of the scores themselves.
+//!
+//! Scores are logarithms of "how many times normal". Raised to a power between that of exponential and of Gaussian
+//! noise, how many times normal falls off as an exponential distribution, the simplest of the generalised Pareto family
+//! (Pickands 1975). Its scale comes from the upper fifth of the training scores, of which a part may be anomalies: they are
+//! told from the tail as a second component, spread evenly over all scores (expectation and maximisation).
+
+use crate::threshold::quantile;
+
+/// The power.
+const POWER: f64 = 1.5;
+
+/// The tail begins above this share of the scores.
+const BODY: f64 = 0.8;
+
+/// The share of scores that lies below the upper end which a device's own scores are compared by.
+pub(crate) const UPPER: f64 = 0.9;
+
+/// This share of high readings begins an incident: the others come right after one that did.
+const CLUSTER: f64 = 0.4;
+
+/// Steps of expectation and maximisation; it has settled long before.
+const ROUNDS: usize = 60;
+
+/// The narrowest range of scores that anomalies are taken to be spread over.
+const LEAST_RANGE: f64 = 0.5;
+
+const WEEK_SECONDS: f64 = 7.0 * 86_400.0;
+
+/// The tail of the scores of normal readings over a fleet.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Bar {
+    /// Where the tail begins, as a power of how many times normal.
+    pub(crate) start: f64,
+    /// How fast it falls off.
+    pub(crate) scale: f64,
+    /// The share of readings beyond the start.
+    pub(crate) share: f64,
+    /// The usual upper end of the scores, which a device's own is compared with.
+    pub(crate) upper: f64,
+    /// The weeks that devices were watched for it, all together.
+    pub(crate) weeks: f64,
+}
+
+impl Bar {
+    /// The tail of ascending scores from so many weeks. `contamination` is the largest share taken to be anomalous.
+    pub(crate) fn of(sorted: &[f64], weeks: f64, contamination: f64) -> Self {
+        let powers: Vec<f64> = sorted.iter().map(|it| power(*it)).collect();
+        let start = quantile(&powers, BODY);
+        let excesses: Vec<f64> = powers.iter().map(|it| it - start).filter(|it| *it > 0.0).collect();
+        let fallback = (0.25 * start).max(1e-3);
+        let Some((least, most)) = excesses.first().zip(excesses.last()) else {
+            return Self {
+                start,
+                scale: fallback,
+                share: 1.0 - BODY,
+                upper: quantile(sorted, UPPER),
+                weeks,
+            };
+        };
+        let range = ((start + most) / (start + least)).ln().max(POWER * LEAST_RANGE);
+        let mut scale = (excesses[excesses.len() / 2] / 2.0_f64.ln()).max(1e-6);
+        let mut odd = 0.05;
+        let most_odd = contamination.min(1.0 - BODY) / (1.0 - BODY);
+        for _ in 0..ROUNDS {
+            let (mut normal, mut sum) = (0.0, 0.0);
+            for excess in &excesses {
+                let tail = (1.0 - odd) * (-excess / scale).exp() / scale;
+                let anomalies = odd / (range * (excess + start));
+                let weight = tail / (tail + anomalies).max(1e-300);
+                normal += weight;
+                sum += weight * excess;
+            }
+            if normal <= 0.0 {
+                break;
+            }
+            scale = (sum / normal).max(1e-6);
+            odd = (1.0 - normal / excesses.len() as f64).min(most_odd);
+        }
+        Self {
+            start,
+            scale,
+            share: (1.0 - BODY) * (1.0 - odd),
+            upper: quantile(sorted, UPPER),
+            weeks,
+        }
+    }
+
+    /// How often in a week a normal device with this usual interval in seconds begins something as high as this.
+    pub(crate) fn weekly(&self, score: f64, interval: f64) -> f64 {
+        let beyond = (power(score) - self.start).max(0.0);
+        self.high_readings(interval) * (-beyond / self.scale).exp()
+    }
+
+    /// The score that a normal device reaches so often in a week.
+    pub(crate) fn level(&self, weekly: f64, interval: f64) -> f64 {
+        let beyond = (self.high_readings(interval) / weekly).max(1.0).ln();
+        (self.start + self.scale * beyond).max(1e-9).ln() / POWER
+    }
+
+    fn high_readings(&self, interval: f64) -> f64 {
+        CLUSTER * self.share * WEEK_SECONDS / interval.max(1e-3)
+    }
+
+    /// The smallest budget, in false alarms a device and week, that the training could have shown: one in all the time
+    /// that it saw. Smaller ones are kept by continuing the tail.
+    #[must_use]
+    pub fn resolves(&self) -> f64 {
+        1.0 / self.weeks.max(1e-9)
+    }
+}
+
+fn power(score: f64) -> f64 {
+    (POWER * score.min(100.0)).exp()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Scores whose power has an exponential tail of scale 0.3 above 1, and as many anomalies far out.
+    fn scores(count: u32, anomalies: u32) -> Vec<f64> {
+        let normal = (0..count).map(|it| {
+            let left = 1.0 - (f64::from(it) + 0.5) / f64::from(count);
+            (1.0 - 0.3 * (left / 0.2).ln()).max(0.1).ln() / POWER
+        });
+        let odd = (0..anomalies).map(|it| 1.0 + 2.0 * f64::from(it) / f64::from(anomalies));
+        let mut all: Vec<f64> = normal.chain(odd).collect();
+        all.sort_unstable_by(f64::total_cmp);
+        all
+    }
+
+    #[test]
+    fn the_tail_is_found_again_with_and_without_anomalies_in_it() {
+        for anomalies in [0, 200, 1_000] {
+            let bar = Bar::of(&scores(50_000, anomalies), 1.0, 0.1);
+            assert!((bar.scale / 0.3 - 1.0).abs() < 0.12, "{anomalies} {bar:?}");
+        }
+    }
+
+    #[test]
+    fn level_and_rate_are_each_others_inverse() {
+        let bar = Bar::of(&scores(50_000, 500), 7.0, 0.1);
+        for budget in [0.1, 1.0, 10.0, 100.0] {
+            let again = bar.weekly(bar.level(budget, 10.0), 10.0);
+            assert!((again / budget - 1.0).abs() < 1e-9, "{again}");
+        }
+        assert!(bar.level(0.1, 10.0) > bar.level(1.0, 10.0) && bar.level(1.0, 10.0) > bar.level(1.0, 60.0));
+    }
+
+    #[test]
+    fn constant_scores_and_none_have_a_bar() {
+        for scores in [&[][..], &[0.0; 10]] {
+            assert!(Bar::of(scores, 0.0, 0.1).level(1.0, 10.0).is_finite());
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! What is a state rather than an event: looked up when somebody asks for the metrics.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::LazyLock;
+
+use metrics::{describe_gauge, gauge};
+use metrics_process::Collector;
+
+use super::Shared;
+use super::census::{Census, State};
+use super::devices::census;
+use super::error::ApiResult;
+use crate::app::App;
+use crate::runtime::clock;
+
+const QUEUED: &str = "hark_bus_queued_messages";
+const CAPACITY: &str = "hark_bus_capacity_messages";
+const OLDEST: &str = "hark_bus_oldest_unsettled_timestamp_seconds";
+const DEVICES: &str = "hark_devices";
+const PLACES: &str = "hark_place_devices";
+const TYPES: &str = "hark_type_devices";
+const DEAD_LETTERS: &str = "hark_dead_letters";
+const DISK_FREE: &str = "hark_disk_free_bytes";
+const DISK_SIZE: &str = "hark_disk_size_bytes";
+const STORE: &str = "hark_warehouse_bytes";
+const LOG: &str = "hark_warehouse_log_bytes";
+
+/// So many places and kinds have series of their own; the rest is `other`.
+const MAX_PLACES: usize = 20;
+const MAX_TYPES: usize = 8;
+
+/// Sets every gauge to how things are now.
+pub(super) async fn sample(shared: &Shared) -> ApiResult<()> {
+    static PROCESS: LazyLock<Collector> = LazyLock::new(|| {
+        describe();
+        let collector = Collector::default();
+        collector.describe();
+        collector
+    });
+    PROCESS.collect();
+    bus(&shared.app);
+    disk(&shared.app.config.data.dir);
+    devices(&*census(shared).await?);
+    gauge!(DEAD_LETTERS).set(shared.app.warehouse.dead_letter_count().await? as f64);
+    Ok(())
+}
+
+fn describe() {
+    for (name, help) in [
+        (QUEUED, "Messages on the bus, waiting or being judged"),
+        (CAPACITY, "Messages that may be on the bus"),
+        (
+            OLDEST,
+            "When the oldest waiting message came, now if none waits, seconds since 1970",
+        ),
+        (DEVICES, "Devices, by state"),
+        (PLACES, "Devices, by building, floor and state"),
+        (TYPES, "Devices, by type and state"),
+        (DEAD_LETTERS, "Refused messages that are kept"),
+        (DISK_FREE, "Room that is left on the disk of the data folder"),
+        (DISK_SIZE, "Room on the disk of the data folder"),
+        (STORE, "Size of the warehouse's file"),
+        (LOG, "Size of the warehouse's write-ahead log"),
+    ] {
+        describe_gauge!(name, help);
+    }
+}
+
+fn bus(app: &App) {
+    let Some(backlog) = app.publisher.backlog() else { return };
+    gauge!(QUEUED).set(backlog.messages as f64);
+    gauge!(CAPACITY).set(backlog.capacity as f64);
+    gauge!(OLDEST).set(clock::now().before(backlog.oldest_wait).as_secs_f64());
+}
+
+fn disk(dir: &Path) {
+    if let Ok(disk) = rustix::fs::statvfs(dir) {
+        gauge!(DISK_FREE).set(disk.f_bavail as f64 * disk.f_frsize as f64);
+        gauge!(DISK_SIZE).set(disk.f_blocks as f64 * disk.f_frsize as f64);
+    }
+    let size = |name: &str| std::fs::metadata(dir.join(name)).map_or(0, |it| it.len()) as f64;
+    gauge!(STORE).set(size("hark.db"));
+    gauge!(LOG).set(size("hark.db-wal"));
+}
+
+fn devices(census: &Census) {
+    let mut states: BTreeMap<&str, u64> = BTreeMap::from([("fine", 0), ("odd", 0), ("silent", 0)]);
+    let mut places: BTreeMap<(String, String), [u64; 3]> = BTreeMap::new();
+    let mut types: BTreeMap<String, [u64; 3]> = BTreeMap::new();
+    for counted in &census.0 {
+        *states.entry(counted.state.as_str()).or_default() += 1;
+        let of = |name: Option<&String>| name.cloned().unwrap_or_default();
+        let location = &counted.device.location;
+        let place = capped(
+            &places,
+            MAX_PLACES,
+            (of(location.building.as_ref()), of(location.floor.as_ref())),
+        );
+        places.entry(place).or_default()[counted.state as usize] += 1;
+        let kind = capped(&types, MAX_TYPES, of(counted.device.device_type.as_ref()));
+        types.entry(kind).or_default()[counted.state as usize] += 1;
+    }
+    for (state, count) in states {
+        gauge!(DEVICES, "state" => state).set(count as f64);
+    }
+    for ((building, floor), counts) in places {
+        for (state, count) in State::ALL.into_iter().zip(counts) {
+            let place = [
+                ("building", building.clone()),
+                ("floor", floor.clone()),
+                ("state", state.as_str().to_owned()),
+            ];
+            gauge!(PLACES, &place).set(count as f64);
+        }
+    }
+    for (kind, counts) in types {
+        for (state, count) in State::ALL.into_iter().zip(counts) {
+            gauge!(TYPES, "device_type" => kind.clone(), "state" => state.as_str()).set(count as f64);
+        }
+    }
+}
+
+/// A key that has a series of its own, or the one for all others.
+fn capped<K: Ord + Other>(known: &BTreeMap<K, [u64; 3]>, most: usize, key: K) -> K {
+    if known.len() < most || known.contains_key(&key) {
+        key
+    } else {
+        K::other()
+    }
+}
+
+trait Other {
+    fn other() -> Self;
+}
+
+impl Other for String {
+    fn other() -> Self {
+        "other".to_owned()
+    }
+}
+
+impl Other for (String, String) {
+    fn other() -> Self {
+        ("other".to_owned(), "other".to_owned())
+    }
+}

@@ -1,0 +1,113 @@
+//! What people say changes what they are told: labels move the threshold, maintenance keeps it quiet.
+
+use axum::http::StatusCode;
+use serde_json::{Value, json};
+
+use super::incidents::told;
+use super::support::{Running, reading};
+
+async fn post(running: &Running, path: &str, body: Value) -> Value {
+    let answer = running.post_json(path, body.to_string()).await;
+    assert_eq!(answer.status, StatusCode::OK, "{answer:?}");
+    answer.json()
+}
+
+/// Six readings far too hot, and how many incidents their device has then.
+async fn heat(running: &Running, device: &str, second: i64) -> usize {
+    let hot: Vec<String> = (0..6).map(|it| reading(device, second + it, 90.0)).collect();
+    let answer = running
+        .post("/api/v1/readings", "application/x-ndjson", hot.join("\n"))
+        .await;
+    assert_eq!(answer.status, StatusCode::OK, "{answer:?}");
+    let incidents = running
+        .get(&format!("/api/v1/incidents?device_id={device}"))
+        .await
+        .json();
+    incidents["incidents"].as_array().unwrap().len()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn labels_move_the_threshold_that_incidents_must_reach() {
+    let running = Running::trained().await;
+    for (readings, label) in [(1_u64, "false_alarm"), (2, "false_alarm"), (4, "true"), (3, "expected")] {
+        let id = told(&running, "a", readings.cast_signed() * 100_000, readings).await;
+        post(
+            &running,
+            &format!("/api/v1/incidents/{id}/label"),
+            json!({"label": label}),
+        )
+        .await;
+    }
+    let stats = running.get("/api/v1/labels/stats").await.json();
+    assert_eq!(
+        (&stats["true"], &stats["false_alarm"], &stats["expected"]),
+        (&json!(1), &json!(2), &json!(1))
+    );
+    assert_eq!(
+        stats["suggestion"]["sentence"],
+        "a threshold of -0.750 would have removed 2 of 2 false alarms and none of 1 true ones"
+    );
+    let moved = post(
+        &running,
+        "/api/v1/labels/threshold",
+        json!({"threshold": -50, "who": "kim"}),
+    )
+    .await;
+    assert_eq!(
+        (&moved["threshold"]["threshold"], &moved["threshold"]["who"]),
+        (&json!(-50.0), &json!("kim"))
+    );
+    assert_eq!(heat(&running, "pump-1", 601).await, 0);
+    let back = post(&running, "/api/v1/labels/threshold", json!({"threshold": null})).await;
+    assert_eq!(back["threshold"], Value::Null);
+    assert_eq!(heat(&running, "pump-2", 601).await, 1);
+    for body in [
+        json!({"threshold": 0.5}),
+        json!({"threshold": "low"}),
+        json!({"limit": 1}),
+    ] {
+        running
+            .post_json("/api/v1/labels/threshold", body.to_string())
+            .await
+            .problem(422);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn in_maintenance_nothing_is_learned_and_nobody_told() {
+    let running = Running::trained().await;
+    let history = async || running.get("/api/v1/devices/pump-1").await.json()["history"].clone();
+    let before = history().await;
+    let window = post(
+        &running,
+        "/api/v1/maintenance",
+        json!({"device_id": "pump-1", "for": "1h", "reason": "belt"}),
+    )
+    .await;
+    assert_eq!(window["active"], true);
+    assert_eq!(heat(&running, "pump-1", 601).await, 0);
+    assert_eq!(heat(&running, "pump-2", 601).await, 1, "another device was muted");
+    assert_eq!(history().await, before);
+    let page = running.get("/api/v1/readings?device_id=pump-1&limit=6").await.json();
+    for it in page["readings"].as_array().unwrap() {
+        assert_eq!(
+            (&it["maintenance"], &it["verdict"]["is_anomaly"]),
+            (&json!(true), &json!(true))
+        );
+    }
+    let path = format!("/api/v1/maintenance/{}/end", window["id"]);
+    assert_eq!(post(&running, &path, json!({})).await["active"], false);
+    running.post_json(&path, "{}").await.problem(404);
+    assert_eq!(heat(&running, "pump-1", 620).await, 1);
+    for body in [
+        json!({"reason": "x"}),
+        json!({"for": "1h"}),
+        json!({"for": "1h", "reason": ""}),
+        json!({"from": "2030-01-01T00:00:00Z", "to": "2029-01-01T00:00:00Z", "reason": "x"}),
+    ] {
+        running
+            .post_json("/api/v1/maintenance", body.to_string())
+            .await
+            .problem(422);
+    }
+}

@@ -1,0 +1,113 @@
+//! Who falls silent and who comes back: a state of the device, never an anomaly of the machine.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use domain::{DeviceId, Timestamp};
+use tracing::warn;
+
+use super::clock;
+use super::events::{DeviceNews, Event};
+use super::fleet::Fleet;
+use crate::app::App;
+use crate::metrics;
+
+/// How often the devices are looked through.
+const ROUND: Duration = Duration::from_secs(5);
+
+/// Looks for devices that fall silent until told to stop, and counts devices and incidents by their state.
+pub(crate) async fn watch(app: Arc<App>) -> anyhow::Result<()> {
+    let grace = app.config.detector.silence_grace.as_secs_f64();
+    let mut silent = HashSet::new();
+    loop {
+        tokio::select! {
+            () = app.stop.cancelled() => return Ok(()),
+            () = tokio::time::sleep(ROUND) => {}
+        }
+        let now = clock::now();
+        let news = look(&app.fleet, &mut silent, now, app.started_at, grace);
+        for it in news {
+            app.events.send(Event::Device(Arc::new(it)));
+        }
+        // What another process changed.
+        for reloaded in [app.tuning.reload(), app.maintenance.reload()] {
+            if let Err(cause) = reloaded {
+                warn!(
+                    error = format!("{cause:#}"),
+                    "a setting cannot be read, the one before stays in force"
+                );
+            }
+        }
+        match app.warehouse.incident_counts(now).await {
+            Ok(counts) => metrics::incidents(&counts),
+            Err(cause) => warn!(error = %cause, "incidents could not be counted"),
+        }
+    }
+}
+
+/// Brings the set of silent devices up to date, and says what changed. While nobody listened nobody was silent.
+fn look(
+    fleet: &Fleet,
+    silent: &mut HashSet<DeviceId>,
+    now: Timestamp,
+    started_at: Timestamp,
+    grace: f64,
+) -> Vec<DeviceNews> {
+    let mut news = Vec::new();
+    for (device_id, heard_at, patience) in fleet.patience(grace) {
+        let quiet_for = now.seconds_since(heard_at.max(started_at));
+        let is_silent = patience.is_some_and(|it| quiet_for > it);
+        let changed = if is_silent {
+            silent.insert(device_id.clone())
+        } else {
+            silent.remove(&device_id)
+        };
+        if changed {
+            news.push(DeviceNews { device_id, is_silent });
+        }
+    }
+    news
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::{Reading, Signals, Values};
+
+    use super::*;
+
+    #[test]
+    fn a_device_falls_silent_once_and_comes_back_once() {
+        let fleet = Fleet::new(Signals::default());
+        let at = Timestamp::from_secs;
+        let device_id = DeviceId::new("a").unwrap();
+        let hear = |from: i64, to: i64| {
+            for second in (from..to).step_by(60) {
+                let reading = Reading {
+                    device_id: device_id.clone(),
+                    timestamp: at(second),
+                    values: Values::new(vec![None, None]),
+                    location: None,
+                    device_type: None,
+                    truth: None,
+                };
+                fleet.update(&device_id, |it| {
+                    let last = it.state.last();
+                    it.watched.hear(&reading, last, at(second));
+                    it.state.push(&reading)
+                });
+            }
+        };
+        hear(0, 601);
+        let mut silent = HashSet::new();
+        let mut seen = |now: i64| -> Vec<bool> {
+            let news = look(&fleet, &mut silent, at(now), at(0), 60.0);
+            news.into_iter().map(|it| it.is_silent).collect()
+        };
+        assert_eq!(seen(890), [false; 0]);
+        assert_eq!(seen(910), [true]);
+        assert_eq!(seen(950), [false; 0]);
+        hear(960, 1_000);
+        assert_eq!(seen(1_000), [false]);
+    }
+}

@@ -1,0 +1,111 @@
+#!/usr/bin/python3
+"""Executes the code blocks of the documents, page by page, each page in an empty folder; and checks every link.
+
+    docs.py HARK PAGE.md…
+
+A block of `sh` is run by bash and must succeed; one of `toml` must pass `hark config check`. A comment before a block changes that:
+
+    <!-- not executed: WHY -->     it is left out, and the reason is printed
+    <!-- goes on: PATTERN -->      it keeps running; the page goes on when a line with PATTERN came
+"""
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import tempfile
+import time
+
+BLOCK = re.compile(r"(?:<!-- (not executed|goes on): (.+?) -->\n+)?^```(\w+)[^\n]*\n(.*?)^```$", re.S | re.M)
+PATIENCE = 180
+
+
+def slug(heading):
+    return re.sub(r"[^\w\- ]", "", heading.strip().lower()).replace(" ", "-")
+
+
+def links(page):
+    """The faults of a page's links to files and headings. Addresses elsewhere are not asked."""
+    text = re.sub(r"^```.*?^```$", "", page.read_text(), flags=re.S | re.M)
+    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+        if re.match(r"https?:|mailto:", target):
+            continue
+        path, _, heading = target.partition("#")
+        file = (page.parent / path).resolve() if path else page
+        if not file.exists():
+            yield f"{page}: no {target}"
+        elif heading and file.suffix == ".md" and heading not in map(slug, re.findall(r"^#+ (.+)$", file.read_text(), re.M)):
+            yield f"{page}: no heading {target}"
+
+
+class Page:
+    def __init__(self, page, hark, folder):
+        self.page, self.folder, self.running = page, pathlib.Path(folder), []
+        (self.folder / "bin").mkdir()
+        (self.folder / "bin" / "hark").symlink_to(hark)
+        (self.folder / "work").mkdir()
+        self.environment = {**os.environ, "PATH": f"{self.folder}/bin:{os.environ['PATH']}", "NO_COLOR": "1"}
+
+    def failed(self, code, output):
+        sys.exit(f"FAILED  {self.page}:\n{code}\n--\n{output[-3000:]}")
+
+    def start(self, code, pattern):
+        log = self.folder / f"log-{len(self.running)}"
+        with log.open("w") as out:
+            self.running.append(subprocess.Popen(["bash", "-ec", code], cwd=self.folder / "work", env=self.environment, stdout=out,
+                                                 stderr=out, stdin=subprocess.DEVNULL, start_new_session=True))
+        end = time.monotonic() + PATIENCE
+        while not re.search(pattern, log.read_text(), re.M):
+            if self.running[-1].poll() is not None or time.monotonic() > end:
+                self.failed(code, log.read_text())
+            time.sleep(0.2)
+
+    def run(self, code):
+        ran = subprocess.run(["bash", "-eo", "pipefail", "-c", code], cwd=self.folder / "work", env=self.environment, timeout=PATIENCE,
+                             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        if ran.returncode != 0:
+            self.failed(code, ran.stdout)
+
+    def check(self, code):
+        (self.folder / "checked.toml").write_text(code)
+        self.run(f"hark --config {self.folder}/checked.toml config check")
+
+    def blocks(self):
+        counts = {"executed": 0, "left out": 0}
+        for mark, what, language, code in BLOCK.findall(self.page.read_text()):
+            if mark == "not executed":
+                counts["left out"] += 1
+                print(f"  left out: {what}")
+            elif language == "sh":
+                self.start(code, what) if mark else self.run(code)
+                counts["executed"] += 1
+            elif language == "toml":
+                self.check(code)
+                counts["executed"] += 1
+        return counts
+
+    def stop(self):
+        for it in reversed(self.running):
+            os.killpg(it.pid, 15)
+        for it in self.running:
+            it.wait(timeout=20)
+
+
+def main(hark, pages):
+    faults = [fault for page in pages for fault in links(page)]
+    if faults:
+        sys.exit("\n".join(faults))
+    total = 0
+    for file in pages:
+        with tempfile.TemporaryDirectory() as folder:
+            page, begun = Page(file, hark, folder), time.monotonic()
+            try:
+                counts = page.blocks()
+            finally:
+                page.stop()
+        total += counts["executed"]
+        print(f"ok  {file}: {counts['executed']} blocks, {time.monotonic() - begun:.1f} s", flush=True)
+    print(f"{len(pages)} pages, all links lead somewhere, {total} blocks executed")
+
+
+main(pathlib.Path(sys.argv[1]).resolve(), [pathlib.Path(it) for it in sys.argv[2:]])
