@@ -1,9 +1,8 @@
 //! The receiving side: several streams feed one queue, from which batches are handed out.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::future::poll_fn;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 use std::time::Duration;
@@ -16,7 +15,7 @@ use google_cloud_pubsub::subscriber::MessageStream;
 use google_cloud_pubsub::subscriber::handler::Handler;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
-use tokio::time;
+use tokio::time::{self, Instant};
 
 use super::{Options, PROBE, connect};
 use crate::{Batch, BusError, BusErrorKind, Message, Outcome, Receipt, Subscriber};
@@ -28,40 +27,39 @@ const FAREWELL: Duration = Duration::from_secs(5);
 const FIRST_WAIT: Duration = Duration::from_millis(100);
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
 
-/// A message, the way to settle it and the number of its arrival, or what ended a stream for good.
-type Arrival = Result<(model::Message, Handler, u64), BusError>;
+/// A message and the way to settle it, or what ended a stream for good.
+type Arrival = Result<(model::Message, Handler), BusError>;
 
-/// The keys whose messages were given back. The ones that had arrived by then must be given back too: they would be
-/// handed out before those that come again.
+/// How long the messages of a key wait for one that was given back. It may have gone to another consumer.
+const HOLD: Duration = Duration::from_secs(10);
+
+/// The first message of each key that was given back. What else of the key is on its way would be handed out before it
+/// comes again, and is given back as well until it does.
 #[derive(Debug, Default)]
-struct GivenBack {
-    n_arrived: AtomicU64,
-    keys: Mutex<HashMap<String, u64>>,
-}
+struct GivenBack(Mutex<HashMap<String, (String, Instant)>>);
 
 impl GivenBack {
-    fn number(&self) -> u64 {
-        self.n_arrived.fetch_add(1, Ordering::Relaxed)
+    fn give_back(&self, firsts: impl Iterator<Item = (String, String)>) {
+        let now = Instant::now();
+        self.lock().extend(firsts.map(|(key, id)| (key, (id, now))));
     }
 
-    fn give_back(&self, keys: impl Iterator<Item = String>) {
-        let now = self.n_arrived.load(Ordering::Relaxed);
-        self.lock().extend(keys.map(|it| (it, now)));
-    }
-
-    /// Whether a message that arrived as this number must follow what was given back.
-    fn must_follow(&self, key: &str, number: u64) -> bool {
-        let mut keys = self.lock();
-        let must = keys.get(key).is_some_and(|it| number < *it);
-        if !must {
-            keys.remove(key);
+    /// Whether a message must wait until another one of its key has come again.
+    fn must_follow(&self, message: &model::Message) -> bool {
+        let mut firsts = self.lock();
+        let Some((first, since)) = firsts.get(&message.ordering_key) else {
+            return false;
+        };
+        if *first != message.message_id && since.elapsed() < HOLD {
+            return true;
         }
-        must
+        firsts.remove(&message.ordering_key);
+        false
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, u64>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, (String, Instant)>> {
         // No critical section leaves the map half changed.
-        self.keys.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -117,7 +115,7 @@ impl PubsubSubscriber {
                     .set_max_lease_extension(lease)
                     .build()
             };
-            streams.spawn(feed(open, options.clone(), Arc::clone(&given_back), sender.clone()));
+            streams.spawn(feed(open, options.clone(), sender.clone()));
         }
         Ok(Self {
             options,
@@ -132,12 +130,7 @@ impl PubsubSubscriber {
 
 /// Hands on what a stream brings until nobody wants it or it failed for good; a stream that failed in passing is
 /// opened again. At the end the service is told the last acknowledgements.
-async fn feed(
-    open: impl Fn() -> MessageStream,
-    options: Options,
-    given_back: Arc<GivenBack>,
-    arrivals: mpsc::Sender<Arrival>,
-) {
+async fn feed(open: impl Fn() -> MessageStream, options: Options, arrivals: mpsc::Sender<Arrival>) {
     let mut stream = open();
     let mut wait = FIRST_WAIT;
     loop {
@@ -147,11 +140,10 @@ async fn feed(
         };
         let failure = match next {
             None => break,
-            Some(Ok((message, handler))) => {
+            Some(Ok(arrived)) => {
                 wait = FIRST_WAIT;
-                let arrival = (message, handler, given_back.number());
                 // What nobody takes any more is dropped, which gives it back.
-                if arrivals.send(Ok(arrival)).await.is_err() {
+                if arrivals.send(Ok(arrived)).await.is_err() {
                     break;
                 }
                 continue;
@@ -191,13 +183,16 @@ impl Subscriber for PubsubSubscriber {
             }
             let mut messages = Vec::with_capacity(arrived.len());
             let mut handlers = Vec::with_capacity(arrived.len());
+            let mut firsts = HashMap::new();
             for arrival in arrived {
                 match arrival {
-                    Ok((message, handler, _)) if message.attributes.contains_key(PROBE) => handler.ack(),
-                    Ok((message, handler, number)) if self.given_back.must_follow(&message.ordering_key, number) => {
-                        handler.nack();
-                    }
-                    Ok((message, handler, _)) => {
+                    Ok((message, handler)) if message.attributes.contains_key(PROBE) => handler.ack(),
+                    Ok((message, handler)) if self.given_back.must_follow(&message) => handler.nack(),
+                    Ok((message, handler)) => {
+                        let key = message.ordering_key.clone();
+                        if !key.is_empty() {
+                            firsts.entry(key).or_insert_with(|| message.message_id.clone());
+                        }
                         messages.push(received(message));
                         handlers.push(handler);
                     }
@@ -206,7 +201,7 @@ impl Subscriber for PubsubSubscriber {
             }
             if !messages.is_empty() {
                 let in_hand = InHand {
-                    keys: messages.iter().filter_map(|it| it.ordering_key.clone()).collect(),
+                    firsts,
                     given_back: Arc::clone(&self.given_back),
                     handlers,
                 };
@@ -236,14 +231,15 @@ fn received(message: model::Message) -> Message {
 /// The receipt of one batch. A handler that is dropped gives its message back.
 struct InHand {
     handlers: Vec<Handler>,
-    keys: HashSet<String>,
+    /// The first message of each key.
+    firsts: HashMap<String, String>,
     given_back: Arc<GivenBack>,
 }
 
 impl Drop for InHand {
     fn drop(&mut self) {
         if !self.handlers.is_empty() {
-            self.given_back.give_back(self.keys.drain());
+            self.given_back.give_back(self.firsts.drain());
         }
     }
 }
