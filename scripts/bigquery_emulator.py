@@ -14,13 +14,18 @@ Some things are changed in memory; the installed package is left as it is:
 5. AppendRows into a table with RECORD columns fails (the nested fields are lost), and rows with an
    unknown column or without a REQUIRED one are taken; BigQuery refuses those (INVALID_ARGUMENT).
 6. Columns that tables.patch adds are told but cannot be asked for; add them to the DuckDB table too.
-7. numpy must be there (it is not among the package's requirements): fail early and say so.
+7. An open append occupies a thread of a small pool, and that of a client that died is never given back: after a few, every
+   further append waits for ever. Take a pool that no test run fills.
+8. numpy must be there (it is not among the package's requirements): fail early and say so.
 """
 import asyncio
 import functools
 import os
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import grpc
 
 try:
     import numpy  # noqa: F401  (DuckDB create_function needs it)
@@ -120,11 +125,21 @@ ws._align_to_target = align_to_target
 LOOP = None
 LOOP_THREAD = None
 _start = srv.EmulatorServer.start
+_aio_server = grpc.aio.server
+
+
+def aio_server(*args, **kwargs):
+    kwargs.setdefault("migration_thread_pool", ThreadPoolExecutor(max_workers=2000))
+    return _aio_server(*args, **kwargs)
+
+
+grpc.aio.server = aio_server
 
 
 async def start(self):
     global LOOP, LOOP_THREAD
     LOOP = asyncio.get_running_loop()
+    LOOP.set_default_executor(ThreadPoolExecutor(max_workers=2000))
     LOOP_THREAD = threading.get_ident()
     await _start(self)
 
