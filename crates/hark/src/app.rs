@@ -30,6 +30,7 @@ use crate::runtime::addressed::Addressed;
 use crate::runtime::canary;
 use crate::runtime::clock;
 use crate::runtime::consumer::Consumer;
+use crate::runtime::drift::Drift;
 use crate::runtime::events::Events;
 use crate::runtime::first_model;
 use crate::runtime::fleet::Fleet;
@@ -59,6 +60,7 @@ pub(crate) struct App {
     pub(crate) events: Arc<Events>,
     pub(crate) tuning: Arc<Tuning>,
     pub(crate) maintenance: Arc<Maintenance>,
+    pub(crate) drift: Arc<Drift>,
     pub(crate) prometheus: PrometheusHandle,
     pub(crate) started_at: Timestamp,
     /// Cancelled when the process is asked to end: no new work, open streams end.
@@ -107,6 +109,7 @@ impl App {
         let app = Self {
             tuning: Arc::new(tuning),
             maintenance: Arc::new(maintenance),
+            drift: Arc::default(),
             config,
             warehouse,
             publisher,
@@ -131,6 +134,7 @@ impl App {
             events: self.events.clone(),
             tuning: self.tuning.clone(),
             maintenance: self.maintenance.clone(),
+            drift: self.drift.clone(),
             max_future_skew: self.config.detector.max_future_skew,
             judging: self.judging.clone(),
             rules: IncidentRules {

@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 use warehouse::{Commit, DeviceUpdate, IncidentUpdate, Stored, Warehouse, WarehouseError, WarehouseErrorKind};
 
+use super::drift::Drift;
 use super::events::{Event, Events, IncidentNews};
 use super::fleet::{Fleet, Tracked};
 use super::judging::Judging;
@@ -36,6 +37,7 @@ pub(crate) struct Consumer {
     pub(crate) events: Arc<Events>,
     pub(crate) tuning: Arc<Tuning>,
     pub(crate) maintenance: Arc<Maintenance>,
+    pub(crate) drift: Arc<Drift>,
     pub(crate) max_future_skew: Duration,
     pub(crate) rules: IncidentRules,
     pub(crate) judging: Arc<Judging>,
@@ -95,6 +97,7 @@ impl Consumer {
                 }
                 Err(failed) => return Err(failed.into()),
             }
+            self.count_drift(&committed, &stored);
             self.tell(committed, &stored);
             self.tell_incidents(news);
         }
@@ -152,12 +155,17 @@ impl Consumer {
     fn judge_one(&self, message: &Message, received_at: Timestamp) -> Result<JudgedMessage, Rejection> {
         let decoded = wire::decode(&message.payload, self.fleet.signals(), None)?;
         let reading = decoded.reading;
-        let clock_suspect = reading.timestamp > received_at.after(self.max_future_skew);
+        let horizon = received_at.after(self.max_future_skew);
+        let clock_suspect = reading.timestamp > horizon;
         let (late, verdict, incident) = self.fleet.update(&reading.device_id, |tracked| {
             let late = !tracked.state.accepts(reading.timestamp);
             // In maintenance a device is judged, but nothing is learned from it and nobody told.
             let is_kept_apart = clock_suspect || self.maintenance.covers(&reading.device_id, reading.timestamp);
             let is_taken = !late && !is_kept_apart;
+            if !late {
+                let doubts = self.judging.doubts(&tracked.state, &reading, horizon);
+                tracked.watched.doubts.hear(&reading, doubts);
+            }
             let assessment = self.look(tracked, &reading, received_at, is_taken);
             let told = assessment.as_ref().filter(|_| is_taken).and_then(|it| {
                 let signals = self.fleet.signals();
@@ -229,6 +237,13 @@ impl Consumer {
                 () = tokio::time::sleep(wait) => wait = (wait * 2).min(LONGEST_WAIT),
             }
         }
+    }
+
+    /// A reading that came again counts once.
+    fn count_drift(&self, committed: &[Judged], stored: &[Stored]) {
+        let Some(model) = self.live_model.get() else { return };
+        let new = committed.iter().zip(stored).filter(|(_, it)| **it == Stored::New);
+        self.drift.take(&model, new.map(|it| it.0));
     }
 
     fn tell(&self, committed: Arc<Vec<Judged>>, stored: &[Stored]) {

@@ -2,11 +2,10 @@
 //! the device usually speaks.
 
 use detector::{Assessment, Happening, IncidentRules, Watch};
-use domain::{
-    DeviceId, Incident, IncidentId, IncidentKind, Reading, Severity, SignalShare, Signals, Timestamp, Verdict,
-};
+use domain::{DeviceId, Incident, IncidentId, Reading, Signals, Timestamp, Verdict};
 use serde::{Deserialize, Serialize};
 
+use super::doubts::{Doubts, PlacesRow};
 use super::rhythm::Rhythm;
 
 /// What is watched of a device.
@@ -15,6 +14,8 @@ pub(crate) struct Watched {
     watch: Watch,
     worst: Worst,
     pub(crate) rhythm: Rhythm,
+    /// What is doubtful about its readings.
+    pub(crate) doubts: Doubts,
     /// When the device was last heard, by the server's clock.
     pub(crate) heard_at: Option<Timestamp>,
 }
@@ -97,11 +98,6 @@ impl Watched {
         signals: &Signals,
         closed_at: Option<Timestamp>,
     ) -> Incident {
-        let share = |it: detector::IncidentSignal| SignalShare {
-            signal: it.signal,
-            share: it.share,
-            direction: it.direction,
-        };
         Incident {
             id: IncidentId::new(device_id, event.began),
             device_id: device_id.clone(),
@@ -111,9 +107,9 @@ impl Watched {
             peak_score: event.peak.0,
             peak_at: event.peak.1,
             readings: event.readings,
-            severity: severity(event.severity()),
-            kind: IncidentKind::from_name(event.kind().as_str()).unwrap_or(IncidentKind::Unusual),
-            signals: event.signals(signals).into_iter().map(share).collect(),
+            severity: event.severity(),
+            kind: event.kind(),
+            signals: event.signals(signals),
             reason: self.worst.sentence(&event.sentence(signals)),
             model_version: self.worst.model_version.clone(),
             closed_at,
@@ -145,14 +141,6 @@ impl Worst {
     }
 }
 
-fn severity(severity: detector::Severity) -> Severity {
-    match severity {
-        detector::Severity::Low => Severity::Notice,
-        detector::Severity::Medium => Severity::Warning,
-        detector::Severity::High => Severity::Critical,
-    }
-}
-
 /// What is watched as it is stored with the device's state, but for the event itself.
 #[derive(Serialize, Deserialize)]
 struct WatchedRow {
@@ -160,6 +148,8 @@ struct WatchedRow {
     worst: Option<Worst>,
     rhythm: Rhythm,
     heard_at: Option<i64>,
+    #[serde(default)]
+    places: PlacesRow,
 }
 
 impl Watched {
@@ -169,6 +159,7 @@ impl Watched {
             worst: (self.worst != Worst::default()).then(|| self.worst.clone()),
             rhythm: self.rhythm,
             heard_at: self.heard_at.map(Timestamp::as_micros),
+            places: PlacesRow::from(&self.doubts),
         };
         let row = serde_json::to_vec(&row).expect("texts and finite numbers have a form in JSON");
         let length = u32::try_from(row.len()).expect("a row is a sentence and a few numbers");
@@ -188,6 +179,7 @@ impl Watched {
             worst: row.worst.unwrap_or_default(),
             rhythm: row.rhythm,
             heard_at: row.heard_at.map(Timestamp::from_micros),
+            doubts: row.places.into(),
         })
     }
 }
@@ -195,7 +187,7 @@ impl Watched {
 #[cfg(test)]
 mod tests {
     use detector::{Course, MAX_SYMPTOMS, Sign, Symptom};
-    use domain::{Direction, Reason, Values};
+    use domain::{Direction, Reason, Severity, Values};
     use proptest::prelude::*;
 
     use super::*;
