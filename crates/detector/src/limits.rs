@@ -308,15 +308,7 @@ fn unjudged(declared: &Signals, reading: &Reading) -> Assessment {
             signals: vec![None; declared.len()],
             reasons: Vec::new(),
         },
-        sign: Some(Sign {
-            at: reading.timestamp,
-            score: 0.0,
-            is_anomaly: false,
-            counts: false,
-            tells: false,
-            interval: 0.0,
-            symptoms: [None; MAX_SYMPTOMS],
-        }),
+        sign: Some(Sign::calm(reading.timestamp)),
         once_in_days: None,
     }
 }

@@ -60,3 +60,19 @@ pub struct Sign {
     /// The heaviest signals, by their shares; none when the reading is normal.
     pub symptoms: [Option<Symptom>; MAX_SYMPTOMS],
 }
+
+impl Sign {
+    /// Of a reading that nothing is odd about, as far as can be told without a model.
+    #[must_use]
+    pub fn calm(at: Timestamp) -> Self {
+        Self {
+            at,
+            score: 0.0,
+            is_anomaly: false,
+            counts: false,
+            tells: false,
+            interval: 0.0,
+            symptoms: [None; MAX_SYMPTOMS],
+        }
+    }
+}

@@ -173,6 +173,18 @@ impl Watch {
         let newest = Some(sign.at);
         (Self { newest, stage }, happening)
     }
+
+    /// The state after a device has not been heard for so long that what went on is over: the caller knows how long that is.
+    #[must_use]
+    pub fn give_up(self) -> (Self, Option<Happening>) {
+        match self.stage {
+            Stage::Open(incident) => {
+                let stage = Stage::default();
+                (Self { stage, ..self }, Some(Happening::Closed(incident)))
+            }
+            Stage::Calm { .. } => (self, None),
+        }
+    }
 }
 
 fn calm(last: (u8, u8), beginning: Option<Incident>, sign: &Sign, rules: &IncidentRules) -> (Stage, Option<Happening>) {
