@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::LazyLock;
 
+use bus::Publisher;
 use metrics::{describe_gauge, gauge};
 use metrics_process::Collector;
 
@@ -11,7 +12,6 @@ use super::Shared;
 use super::census::{Census, State};
 use super::devices::census;
 use super::error::ApiResult;
-use crate::app::App;
 use crate::runtime::clock;
 
 const QUEUED: &str = "hark_bus_queued_messages";
@@ -32,6 +32,14 @@ const MAX_TYPES: usize = 8;
 
 /// Sets every gauge to how things are now.
 pub(super) async fn sample(shared: &Shared) -> ApiResult<()> {
+    sample_process(Some(shared.app.publisher.as_ref()), &shared.app.config.data.dir);
+    devices(&*census(shared).await?);
+    gauge!(DEAD_LETTERS).set(shared.app.warehouse.dead_letter_count().await? as f64);
+    Ok(())
+}
+
+/// Sets those of the process, its end of the bus and its disk.
+pub(super) fn sample_process(publisher: Option<&dyn Publisher>, data: &Path) {
     static PROCESS: LazyLock<Collector> = LazyLock::new(|| {
         describe();
         let collector = Collector::default();
@@ -39,11 +47,12 @@ pub(super) async fn sample(shared: &Shared) -> ApiResult<()> {
         collector
     });
     PROCESS.collect();
-    bus(&shared.app);
-    disk(&shared.app.config.data.dir);
-    devices(&*census(shared).await?);
-    gauge!(DEAD_LETTERS).set(shared.app.warehouse.dead_letter_count().await? as f64);
-    Ok(())
+    if let Some(backlog) = publisher.and_then(Publisher::backlog) {
+        gauge!(QUEUED).set(backlog.messages as f64);
+        gauge!(CAPACITY).set(backlog.capacity as f64);
+        gauge!(OLDEST).set(clock::now().before(backlog.oldest_wait).as_secs_f64());
+    }
+    disk(data);
 }
 
 fn describe() {
@@ -65,13 +74,6 @@ fn describe() {
     ] {
         describe_gauge!(name, help);
     }
-}
-
-fn bus(app: &App) {
-    let Some(backlog) = app.publisher.backlog() else { return };
-    gauge!(QUEUED).set(backlog.messages as f64);
-    gauge!(CAPACITY).set(backlog.capacity as f64);
-    gauge!(OLDEST).set(clock::now().before(backlog.oldest_wait).as_secs_f64());
 }
 
 fn disk(dir: &Path) {
