@@ -6,9 +6,9 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use detector::{DeviceState, Model};
+use detector::{Assessment, DeviceState, Model};
 use domain::{Measurement, Signal};
-use domain::{Reading, Rejection, RejectionCode, Timestamp, Values, Verdict, wire};
+use domain::{Reading, Rejection, RejectionCode, Timestamp, Values, wire};
 
 use super::Shared;
 use super::body::{Content, Form, Posted};
@@ -99,7 +99,7 @@ pub(super) async fn detect_batch(State(shared): State<Shared>, posted: Posted) -
         {"device_id": "sensor_001", "timestamp": "2025-08-06T10:00:00Z", "temperature": 25.5})),
     responses(
         (status = 200, body = serde_json::Value, description = "`device_id`, `timestamp`, the signal's value, \
-         `anomaly_score`, `is_anomaly`, `model_version`, `expected`, `reasons`"),
+         `anomaly_score`, `is_anomaly`, `model_version`, `expected`, `reasons`, `once_in_days`"),
         (status = "4XX", body = Problem, content_type = "application/problem+json"),
         (status = 503, body = Problem, content_type = "application/problem+json", description = "No model is in force yet")))]
 pub(super) async fn detect_signal(
@@ -115,10 +115,12 @@ pub(super) async fn detect_signal(
     let bytes = single(&posted)?;
     let judge = Judge::new(&shared).await?;
     let (reading, value) = judge.only(&bytes, at)?;
-    let verdict = shared
+    let Assessment {
+        verdict, once_in_days, ..
+    } = shared
         .app
         .fleet
-        .read(&reading.device_id, |state| judge.verdict(state, &reading));
+        .read(&reading.device_id, |state| judge.assess(state, &reading));
     let Some(judgement) = verdict.signals[at] else {
         return Err(judge.unknown_signal(&signals[at]));
     };
@@ -129,6 +131,7 @@ pub(super) async fn detect_signal(
         judgement,
         model_version: &verdict.model_version,
         reasons: &verdict.reasons,
+        once_in_days,
     };
     Ok(json(
         StatusCode::OK,
@@ -162,7 +165,7 @@ struct Judge<'a> {
 /// A reading that was judged.
 struct Asked {
     reading: Reading,
-    verdict: Verdict,
+    assessment: Assessment,
     device_known: bool,
     history: u64,
 }
@@ -180,9 +183,9 @@ impl<'a> Judge<'a> {
     }
 
     /// What the consumer would say of a reading that came now.
-    fn verdict(&self, state: Option<&DeviceState>, reading: &Reading) -> Verdict {
+    fn assess(&self, state: Option<&DeviceState>, reading: &Reading) -> Assessment {
         let assessment = self.shared.app.judging.peek(Some(&self.model), state, reading);
-        assessment.expect("a model judges every reading").verdict
+        assessment.expect("a model judges every reading")
     }
 
     fn ask(&self, bytes: &[u8]) -> Result<Asked, Rejection> {
@@ -191,12 +194,12 @@ impl<'a> Judge<'a> {
         if let Some(at) = reading.values.iter().position(|it| it.is_none()) {
             return Err(missing(&signals[at]));
         }
-        let (verdict, history) = self.shared.app.fleet.read(&reading.device_id, |state| {
-            (self.verdict(state, &reading), state.map(DeviceState::readings))
+        let (assessment, history) = self.shared.app.fleet.read(&reading.device_id, |state| {
+            (self.assess(state, &reading), state.map(DeviceState::readings))
         });
         Ok(Asked {
             reading,
-            verdict,
+            assessment,
             device_known: history.is_some(),
             history: history.unwrap_or(0),
         })
@@ -255,7 +258,8 @@ impl<'a> Judge<'a> {
             signals: &self.shared.app.config.signals,
             names: &self.shared.names,
             reading: &asked.reading,
-            verdict: &asked.verdict,
+            verdict: &asked.assessment.verdict,
+            once_in_days: asked.assessment.once_in_days,
             device_known: asked.device_known,
             history: asked.history,
         };

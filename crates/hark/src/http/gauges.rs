@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::LazyLock;
 
-use bus::Publisher;
 use metrics::{describe_gauge, gauge};
 use metrics_process::Collector;
 
@@ -12,6 +11,7 @@ use super::Shared;
 use super::census::{Census, State};
 use super::devices::census;
 use super::error::ApiResult;
+use crate::app::App;
 use crate::runtime::clock;
 
 const QUEUED: &str = "hark_bus_queued_messages";
@@ -21,6 +21,7 @@ const DEVICES: &str = "hark_devices";
 const PLACES: &str = "hark_place_devices";
 const TYPES: &str = "hark_type_devices";
 const DEAD_LETTERS: &str = "hark_dead_letters";
+const DRIFT: &str = "hark_drift_psi";
 const DISK_FREE: &str = "hark_disk_free_bytes";
 const DISK_SIZE: &str = "hark_disk_size_bytes";
 const STORE: &str = "hark_warehouse_bytes";
@@ -32,14 +33,14 @@ const MAX_TYPES: usize = 8;
 
 /// Sets every gauge to how things are now.
 pub(super) async fn sample(shared: &Shared) -> ApiResult<()> {
-    sample_process(Some(shared.app.publisher.as_ref()), &shared.app.config.data.dir);
+    sample_process(Some(&shared.app), &shared.app.config.data.dir);
     devices(&*census(shared).await?);
     gauge!(DEAD_LETTERS).set(shared.app.warehouse.dead_letter_count().await? as f64);
     Ok(())
 }
 
-/// Sets those of the process, its end of the bus and its disk.
-pub(super) fn sample_process(publisher: Option<&dyn Publisher>, data: &Path) {
+/// Sets those of the process and its disk, and of its end of the bus and what it judged if it takes part.
+pub(super) fn sample_process(app: Option<&App>, data: &Path) {
     static PROCESS: LazyLock<Collector> = LazyLock::new(|| {
         describe();
         let collector = Collector::default();
@@ -47,10 +48,9 @@ pub(super) fn sample_process(publisher: Option<&dyn Publisher>, data: &Path) {
         collector
     });
     PROCESS.collect();
-    if let Some(backlog) = publisher.and_then(Publisher::backlog) {
-        gauge!(QUEUED).set(backlog.messages as f64);
-        gauge!(CAPACITY).set(backlog.capacity as f64);
-        gauge!(OLDEST).set(clock::now().before(backlog.oldest_wait).as_secs_f64());
+    if let Some(app) = app {
+        bus(app);
+        drift(app);
     }
     disk(data);
 }
@@ -67,6 +67,10 @@ fn describe() {
         (PLACES, "Devices, by building, floor and state"),
         (TYPES, "Devices, by type and state"),
         (DEAD_LETTERS, "Refused messages that are kept"),
+        (
+            DRIFT,
+            "How far values and scores have shifted from the training, as population stability index; above 0.25 they have",
+        ),
         (DISK_FREE, "Room that is left on the disk of the data folder"),
         (DISK_SIZE, "Room on the disk of the data folder"),
         (STORE, "Size of the warehouse's file"),
@@ -74,6 +78,24 @@ fn describe() {
     ] {
         describe_gauge!(name, help);
     }
+}
+
+fn bus(app: &App) {
+    let Some(backlog) = app.publisher.backlog() else { return };
+    gauge!(QUEUED).set(backlog.messages as f64);
+    gauge!(CAPACITY).set(backlog.capacity as f64);
+    gauge!(OLDEST).set(clock::now().before(backlog.oldest_wait).as_secs_f64());
+}
+
+/// Nothing has shifted before anything was judged.
+fn drift(app: &App) {
+    let shift = app.drift.shift();
+    for (at, signal) in app.config.signals.iter().enumerate() {
+        let psi = shift.as_ref().and_then(|it| it.signals.get(at).copied().flatten());
+        gauge!(DRIFT, "of" => signal.name.clone()).set(psi.unwrap_or(0.0));
+    }
+    let psi = shift.and_then(|it| it.scores);
+    gauge!(DRIFT, "of" => "score").set(psi.unwrap_or(0.0));
 }
 
 fn disk(dir: &Path) {

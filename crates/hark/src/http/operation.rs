@@ -8,7 +8,6 @@ use axum::extract::State;
 use axum::middleware;
 use axum::response::Response;
 use axum::routing::get;
-use bus::Publisher;
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio_util::sync::CancellationToken;
 use warehouse::Warehouse;
@@ -22,8 +21,8 @@ use crate::app::App;
 #[derive(Clone)]
 pub(crate) struct Operation {
     pub(crate) warehouse: Arc<dyn Warehouse>,
-    /// None for a process that is not on the bus.
-    pub(crate) publisher: Option<Arc<dyn Publisher>>,
+    /// The parts that a consumer has; none for a process that only reads.
+    pub(crate) app: Option<Arc<App>>,
     pub(crate) prometheus: PrometheusHandle,
     /// The data folder, whose disk is looked at.
     pub(crate) data: PathBuf,
@@ -32,10 +31,10 @@ pub(crate) struct Operation {
 
 impl Operation {
     /// That of a running Hark.
-    pub(crate) fn of(app: &App) -> Self {
+    pub(crate) fn of(app: &Arc<App>) -> Self {
         Self {
             warehouse: app.warehouse.clone(),
-            publisher: Some(app.publisher.clone()),
+            app: Some(app.clone()),
             prometheus: app.prometheus.clone(),
             data: app.config.data.dir.clone(),
             stop: app.stop.clone(),
@@ -62,6 +61,6 @@ async fn readyz(State(it): State<Operation>) -> ApiResult<axum::Json<Word>> {
 }
 
 async fn metrics(State(it): State<Operation>) -> Response {
-    gauges::sample_process(it.publisher.as_deref(), &it.data);
+    gauges::sample_process(it.app.as_deref(), &it.data);
     health::exposition(&it.prometheus)
 }
