@@ -27,7 +27,7 @@ pub(super) struct Bar {
 
 /// The largest value of a chart, and never nothing to divide by.
 pub(super) fn tallest(bars: &[Bar]) -> f64 {
-    bars.iter().map(|it| it.value).fold(1.0, f64::max)
+    bars.iter().map(|it| it.value).fold(f64::MIN_POSITIVE, f64::max)
 }
 
 /// A whole number with its thousands apart.

@@ -235,10 +235,11 @@ fn models(it: &Gathered, blocks: &mut Vec<Block>) {
         label: format!("{:.2}", bin.low),
         value: bin.readings as f64,
     });
-    blocks.push(Block::Bars {
-        title: "Readings by score; below 0 is anomalous",
-        bars: bars.collect(),
-    });
+    let bars: Vec<Bar> = bars.collect();
+    if !bars.is_empty() {
+        let title = "Readings by score; below 0 is anomalous";
+        blocks.push(Block::Bars { title, bars });
+    }
     let told = it.models.iter().filter(|entry| entry.live || is_new(it, entry));
     let rows: Vec<Vec<String>> = told.map(model).collect();
     if rows.is_empty() {

@@ -18,7 +18,9 @@ fn imported() -> Folder {
     let folder = Folder::new();
     folder.ok(&SIMULATED);
     let mut readings = std::fs::read_to_string(folder.path("readings.ndjson")).unwrap();
-    readings.push_str("{\"device_id\":\"lost\",\"timestamp\":\"2025-08-06T10:00:00Z\",\"temperature\":20.0}\n");
+    readings.push_str(
+        "{\"device_id\":\"lost\",\"timestamp\":\"2025-08-06T10:00:00Z\",\"sensor_data\":{\"temperature\":20.0}}\n",
+    );
     folder.write("readings.ndjson", &readings);
     folder.ok(&["import", "readings.ndjson"]);
     folder

@@ -48,7 +48,7 @@ fn a_consumer_tells_how_it_is_and_what_it_did() {
     let (_, before) = hark.text("/metrics");
     for series in [
         "hark_readings_stored_total",
-        r#"hark_readings_rejected_total{reason="bad_json"}"#,
+        r#"hark_readings_rejected_total{reason="malformed_json"}"#,
     ] {
         assert_eq!(value(&before, series), Some(0.0), "{series}:\n{before}");
     }
