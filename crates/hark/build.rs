@@ -3,8 +3,6 @@
 //! Outside of a git repository `HARK_COMMIT` and `SOURCE_DATE_EPOCH` say it, or it stays unknown. Builds for development
 //! leave it out, so that a commit alone builds nothing anew.
 
-#![expect(clippy::print_stdout, reason = "that is how a build script talks to cargo")]
-
 use std::process::Command;
 
 const UNKNOWN: &str = "unknown";
