@@ -13,6 +13,7 @@ mod logging;
 mod metrics;
 mod output;
 mod progress;
+mod report;
 mod runtime;
 mod shutdown;
 mod table;
@@ -53,11 +54,14 @@ fn run(cli: Cli) -> anyhow::Result<Exit> {
         Command::DeadLetters(command) => block_on(commands::dead_letters::run(config()?, command, format))?,
         Command::Incidents(command) => block_on(commands::incidents::run(config()?, command, format))?,
         Command::Maintenance(command) => commands::maintenance::run(&config()?, command, format)?,
+        Command::Report(args) => block_on(report::run(config()?, args))?,
         Command::Config(command) => commands::config::run(&flags, &command, format)?,
         Command::Setup(args) => block_on(commands::setup::run(config()?, args, format))?,
         Command::Doctor => block_on(commands::doctor::run(config()?, format))?,
         Command::Health { url } => block_on(commands::health::run(url))?,
         Command::Completions { shell } => commands::completions::run(shell)?,
+        Command::Man { folder } => commands::man::run(&folder)?,
+        Command::Openapi => commands::openapi::run()?,
     }
     Ok(Exit::Ok)
 }
