@@ -23,7 +23,7 @@ use warehouse::embedded::{EmbeddedWarehouse, Options};
 use warehouse::{Commit, IncidentQuery, IncidentUpdate, Warehouse};
 
 pub(crate) use self::prepare::{set_up, try_bus, try_warehouse};
-use crate::config::{BusKind, Config, WarehouseKind};
+use crate::config::{self, BusKind, Config, WarehouseKind};
 use crate::exit::Fault;
 #[cfg(feature = "gcp")]
 use crate::runtime::addressed::Addressed;
@@ -98,7 +98,7 @@ impl App {
         let prometheus = prometheus(&config.signals);
         let fleet = Arc::new(Fleet::new(config.signals.clone()));
         restore(&fleet, warehouse.as_ref()).await?;
-        let registry = Arc::new(open_registry(&config));
+        let registry = Arc::new(open_registry(&config)?);
         let events = Arc::new(Events::new());
         let live_model = LiveModel::open(registry.clone(), config.signals.clone(), events.clone());
         let judging = Judging::new(&config.signals, &config.limits)?;
@@ -201,8 +201,19 @@ impl App {
 pub(crate) type Tasks = JoinSet<anyhow::Result<()>>;
 
 /// The registry of a configuration.
-pub(crate) fn open_registry(config: &Config) -> Registry {
-    Registry::new(config.data.dir.join("models"))
+pub(crate) fn open_registry(config: &Config) -> anyhow::Result<Registry> {
+    match &config.registry {
+        config::Registry::Folder(None) => Ok(Registry::in_folder(config.data.dir.join("models"))),
+        config::Registry::Folder(Some(dir)) => Ok(Registry::in_folder(dir.clone())),
+        #[cfg(feature = "bucket")]
+        config::Registry::Bucket { url, endpoint } => Registry::in_bucket(url, endpoint.as_deref()),
+        #[cfg(not(feature = "bucket"))]
+        config::Registry::Bucket { url, .. } => Err(Fault::new(
+            format!("`{url}` is a bucket, and buckets are left out of this build"),
+            "build with `--features bucket`",
+        )
+        .into()),
+    }
 }
 
 /// The warehouse of a configuration, for a process that writes.

@@ -12,7 +12,7 @@ use crate::runtime::training::{self, Order, Trained};
 /// Trains, and says what came of it. It may run beside the process that serves.
 pub(crate) async fn run(config: Config, args: TrainArgs) -> anyhow::Result<()> {
     let warehouse = open_warehouse_to_read(&config).await?;
-    let registry = open_registry(&config);
+    let registry = open_registry(&config)?;
     let range = TimeRange {
         start: args.since.unwrap_or(Timestamp::MIN),
         end: args.until.unwrap_or(Timestamp::MAX),

@@ -112,6 +112,13 @@ pub(super) struct RawBigQuery {
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
+pub(super) struct RawRegistry {
+    pub(super) url: String,
+    pub(super) endpoint: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct RawTrain {
     pub(super) holdout: f64,
     pub(super) min_readings: u64,
@@ -141,6 +148,7 @@ pub(super) struct Raw {
     pub(super) google: RawGoogle,
     pub(super) bus: RawBus,
     pub(super) warehouse: RawWarehouse,
+    pub(super) registry: RawRegistry,
     pub(super) train: RawTrain,
     pub(super) simulator: RawSimulator,
 }
@@ -157,6 +165,7 @@ impl Raw {
         let google = section(tree, "google", problems);
         let bus = section(tree, "bus", problems);
         let warehouse = section(tree, "warehouse", problems);
+        let registry = section(tree, "registry", problems);
         let train = section(tree, "train", problems);
         let simulator = section(tree, "simulator", problems);
         Some(Self {
@@ -169,6 +178,7 @@ impl Raw {
             google: google?,
             bus: bus?,
             warehouse: warehouse?,
+            registry: registry?,
             train: train?,
             simulator: simulator?,
         })

@@ -26,6 +26,7 @@ pub(crate) struct Config {
     pub(crate) google: Google,
     pub(crate) bus: Bus,
     pub(crate) warehouse: Warehouse,
+    pub(crate) registry: Registry,
     pub(crate) train: Train,
     pub(crate) simulator: Simulator,
 }
@@ -180,6 +181,23 @@ pub(crate) struct Warehouse {
         expect(dead_code, reason = "checked in every build, used in one with `gcp`")
     )]
     pub(crate) bigquery: BigQuery,
+}
+
+/// Where models are kept.
+#[derive(Debug, Clone)]
+pub(crate) enum Registry {
+    /// A folder; none is `models` in the data folder.
+    Folder(Option<PathBuf>),
+    /// A bucket.
+    #[cfg_attr(
+        not(feature = "bucket"),
+        expect(dead_code, reason = "checked in every build, used in one with `bucket`")
+    )]
+    Bucket {
+        url: String,
+        /// None is the provider's own.
+        endpoint: Option<String>,
+    },
 }
 
 /// How models are trained.

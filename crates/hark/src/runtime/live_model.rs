@@ -1,7 +1,6 @@
 //! The model in force, swapped without a pause: a judgement that began goes on with the model it began with.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 use detector::Model;
@@ -12,9 +11,6 @@ use tracing::{error, info, warn};
 use super::events::{Event, Events};
 use super::registry::Registry;
 use crate::metrics;
-
-/// How often the registry is asked for a new pointer.
-const POLL: Duration = Duration::from_millis(500);
 
 /// The model in force; none before the first training.
 pub(crate) struct LiveModel {
@@ -98,15 +94,28 @@ impl LiveModel {
         self.model.store(Some(Arc::new(model)));
     }
 
-    /// Follows the pointer until told to stop. A refused model is reported once, not at every look.
+    /// Follows the pointer until told to stop. A refused model and an absent registry are told once, not at every look.
     pub(crate) async fn watch(&self, stop: CancellationToken) {
         let mut refused: Option<String> = None;
+        let mut is_away = false;
         loop {
             tokio::select! {
                 () = stop.cancelled() => return,
-                () = tokio::time::sleep(POLL) => {}
+                () = tokio::time::sleep(self.registry.pace()) => {}
             }
-            let pointer = self.registry.live().ok().flatten();
+            let pointer = match self.registry.live() {
+                Ok(pointer) => pointer,
+                Err(cause) => {
+                    if !std::mem::replace(&mut is_away, true) {
+                        let cause = format!("{cause:#}");
+                        warn!(cause, "the model registry cannot be asked, the model in force stays");
+                    }
+                    continue;
+                }
+            };
+            if std::mem::take(&mut is_away) {
+                info!("the model registry answers again");
+            }
             if pointer.is_some() && pointer == refused {
                 continue;
             }
