@@ -27,6 +27,7 @@ use crate::config::{self, BusKind, Config, WarehouseKind};
 use crate::exit::Fault;
 #[cfg(feature = "gcp")]
 use crate::runtime::addressed::Addressed;
+use crate::runtime::answers::Answers;
 use crate::runtime::canary;
 use crate::runtime::clock;
 use crate::runtime::consumer::Consumer;
@@ -38,6 +39,7 @@ use crate::runtime::live_model::LiveModel;
 use crate::runtime::maintenance::{self, Maintenance};
 use crate::runtime::registry::Registry;
 use crate::runtime::retraining;
+use crate::runtime::shared::{Shared, relay};
 use crate::runtime::silence;
 use crate::runtime::tuning::{self, Tuning};
 
@@ -57,6 +59,8 @@ pub(crate) struct App {
     pub(crate) judging: Arc<Judging>,
     pub(crate) registry: Arc<Registry>,
     pub(crate) events: Arc<Events>,
+    pub(crate) answers: Answers,
+    pub(crate) shared: Option<Arc<Shared>>,
     pub(crate) tuning: Arc<Tuning>,
     pub(crate) maintenance: Arc<Maintenance>,
     pub(crate) prometheus: PrometheusHandle,
@@ -104,9 +108,12 @@ impl App {
         let judging = Judging::new(&config.signals, &config.limits)?;
         let tuning = Tuning::open(config.data.dir.join(tuning::FILE))?;
         let maintenance = Maintenance::open(config.data.dir.join(maintenance::FILE))?;
+        let shared = Shared::open(&config.redis)?;
         let app = Self {
             tuning: Arc::new(tuning),
             maintenance: Arc::new(maintenance),
+            answers: Answers::new(&format!("{judging:?}"), shared.clone()),
+            shared,
             config,
             warehouse,
             publisher,
@@ -133,6 +140,7 @@ impl App {
             maintenance: self.maintenance.clone(),
             max_future_skew: self.config.detector.max_future_skew,
             judging: self.judging.clone(),
+            shared: self.shared.clone(),
             rules: IncidentRules {
                 quiet_seconds: self.config.detector.incident_quiet.as_secs_f64(),
                 ..IncidentRules::default()
@@ -153,6 +161,15 @@ impl App {
     /// Starts what runs beside a server that does not consume: it takes up states and models as others write them.
     pub(crate) fn follow(self: &Arc<Self>, tasks: &mut Tasks) {
         self.watch_over(tasks);
+        if self.shared.is_some() {
+            let app = self.clone();
+            tasks.spawn(async move {
+                if let Some(shared) = &app.shared {
+                    shared.listen(&app.fleet, &app.events, app.stop.clone()).await;
+                }
+                Ok(())
+            });
+        }
         let app = self.clone();
         tasks.spawn(async move {
             loop {
@@ -177,6 +194,13 @@ impl App {
             Ok(())
         });
         tasks.spawn(silence::watch(self.clone()));
+        if let Some(shared) = &self.shared {
+            let telling = relay::telling(shared.clone(), self.events.clone(), self.stop.clone());
+            tasks.spawn(async move {
+                telling.await;
+                Ok(())
+            });
+        }
     }
 
     /// Trains the first model by itself once enough readings are stored. It is no server, so its end ends nothing.
@@ -311,7 +335,7 @@ async fn restore(fleet: &Fleet, warehouse: &dyn Warehouse) -> anyhow::Result<()>
         .await
         .context("failed to read the devices' states")?
     {
-        if let Err(cause) = fleet.restore(device_id.clone(), &bytes) {
+        if let Err(cause) = fleet.take_up(device_id.clone(), &bytes) {
             warn!(device = %device_id, error = %cause, "device state is built again from its readings");
             stale.insert(device_id);
         }

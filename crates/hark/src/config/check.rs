@@ -137,6 +137,7 @@ pub(super) fn check(raw: Raw, flags: &Flags, problems: &mut Vec<Problem>) -> Opt
     let warehouse = warehouse(&mut it, &raw.warehouse);
     let google = google::google(&mut it, raw.google, bus.as_ref(), warehouse.as_ref());
     let registry = shared::registry(&mut it, &raw.registry);
+    let redis = shared::redis(&mut it, &raw.redis);
     let train = train(&mut it, &raw.train);
     let simulator = simulator(&mut it, &raw.simulator);
     Some(Config {
@@ -158,6 +159,7 @@ pub(super) fn check(raw: Raw, flags: &Flags, problems: &mut Vec<Problem>) -> Opt
         bus: bus?,
         warehouse: warehouse?,
         registry: registry?,
+        redis: redis?,
         train: train?,
         simulator: simulator?,
     })

@@ -19,7 +19,7 @@ pub(crate) use layers::{FILE_NAME, Flags, Listener, Origin, SAMPLE, Setting};
 pub(crate) use quantity::parse_span;
 #[cfg(feature = "gcp")]
 pub(crate) use values::Delivery;
-pub(crate) use values::{BusKind, Config, Registry, WarehouseKind};
+pub(crate) use values::{BusKind, Config, Redis, Registry, WarehouseKind};
 
 /// A checked configuration, and where each of its values came from.
 #[derive(Debug, Clone)]

@@ -119,6 +119,14 @@ pub(super) struct RawRegistry {
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
+pub(super) struct RawRedis {
+    pub(super) url: String,
+    pub(super) prefix: String,
+    pub(super) patience: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct RawTrain {
     pub(super) holdout: f64,
     pub(super) min_readings: u64,
@@ -149,6 +157,7 @@ pub(super) struct Raw {
     pub(super) bus: RawBus,
     pub(super) warehouse: RawWarehouse,
     pub(super) registry: RawRegistry,
+    pub(super) redis: RawRedis,
     pub(super) train: RawTrain,
     pub(super) simulator: RawSimulator,
 }
@@ -166,6 +175,7 @@ impl Raw {
         let bus = section(tree, "bus", problems);
         let warehouse = section(tree, "warehouse", problems);
         let registry = section(tree, "registry", problems);
+        let redis = section(tree, "redis", problems);
         let train = section(tree, "train", problems);
         let simulator = section(tree, "simulator", problems);
         Some(Self {
@@ -179,6 +189,7 @@ impl Raw {
             bus: bus?,
             warehouse: warehouse?,
             registry: registry?,
+            redis: redis?,
             train: train?,
             simulator: simulator?,
         })

@@ -8,6 +8,7 @@ use domain::Signals;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
+use super::answers::Basis;
 use super::events::{Event, Events};
 use super::registry::Registry;
 use crate::metrics;
@@ -17,7 +18,14 @@ pub(crate) struct LiveModel {
     registry: Arc<Registry>,
     signals: Signals,
     events: Arc<Events>,
-    model: ArcSwapOption<Model>,
+    model: ArcSwapOption<InForce>,
+}
+
+/// A model that judges.
+pub(crate) struct InForce {
+    pub(crate) model: Arc<Model>,
+    /// What its answers follow from, but for the question.
+    pub(crate) basis: Basis,
 }
 
 impl LiveModel {
@@ -57,6 +65,11 @@ impl LiveModel {
 
     /// The model to judge with, held for as long as one judgement or batch needs it.
     pub(crate) fn get(&self) -> Option<Arc<Model>> {
+        self.model.load().as_ref().map(|it| it.model.clone())
+    }
+
+    /// The same, with what its answers follow from.
+    pub(crate) fn in_force(&self) -> Option<Arc<InForce>> {
         self.model.load_full()
     }
 
@@ -91,7 +104,9 @@ impl LiveModel {
             None
         });
         metrics::model(&model, self.get().as_deref(), measured.as_ref());
-        self.model.store(Some(Arc::new(model)));
+        let basis = Basis::new(&model.to_bytes());
+        let model = Arc::new(model);
+        self.model.store(Some(Arc::new(InForce { model, basis })));
     }
 
     /// Follows the pointer until told to stop. A refused model and an absent registry are told once, not at every look.
