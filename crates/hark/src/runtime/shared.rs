@@ -10,7 +10,7 @@ pub(crate) mod relay;
 mod sealed;
 mod states;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod wire;
 
 use std::sync::Arc;
