@@ -271,12 +271,10 @@ pub(crate) fn model(model: &detector::Model, before: Option<&detector::Model>, m
     }
     info(model).set(1.0);
     gauge!(MODEL).set(model.provenance.created_at.as_secs_f64());
-    let Some(report) = metrics.map(|it| &it.held_out) else {
-        return;
-    };
-    let labelled = report.labelled.as_ref();
+    let report = metrics.map(|it| &it.held_out);
+    let labelled = report.and_then(|it| it.labelled.as_ref());
     let measures = [
-        ("flag_rate", Some(report.flag_rate)),
+        ("flag_rate", report.map(|it| it.flag_rate)),
         ("precision", labelled.and_then(|it| it.precision)),
         ("recall", labelled.and_then(|it| it.recall)),
         ("f1", labelled.and_then(|it| it.f1)),

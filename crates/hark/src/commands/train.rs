@@ -43,9 +43,16 @@ pub(crate) fn sentence(trained: &Trained) -> String {
         ),
         None => format!("no labels; {:.5} of the readings flagged", report.flag_rate),
     };
+    let short = match (model.budget(), model.bar.resolves()) {
+        (Some(budget), least) if budget < least => format!(
+            "; the budget of {budget} false alarms a device and week is less than one in all that was seen ({least:.2}): it is \
+             kept by continuing the tail of the scores, which nothing has shown yet"
+        ),
+        _ => String::new(),
+    };
     let state = if trained.promoted { "in force" } else { "not in force" };
     format!(
-        "{} {state} ({}): trained on {} readings of {} devices, measured on the {} that followed: {quality}",
+        "{} {state} ({}): trained on {} readings of {} devices, measured on the {} that followed: {quality}{short}",
         model.version, trained.why, model.provenance.readings, model.provenance.devices, report.readings
     )
 }

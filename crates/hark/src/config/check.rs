@@ -207,12 +207,13 @@ fn limits(it: &mut Checker<'_>, raw: &[RawSignal]) -> Option<NamedLimits> {
             None => Some(None),
         };
         limits = limits.zip(sides.zip(zones)).map(|(mut limits, (sides, zones))| {
-            let (low, high) = (signal.low, signal.high);
+            let (low, high, fastest) = (signal.low, signal.high, signal.fastest);
             let of_signal = SignalLimits {
                 sides,
                 low,
                 high,
                 zones,
+                fastest,
             };
             limits.push((signal.name.clone(), of_signal));
             limits

@@ -38,6 +38,7 @@ pub(super) struct RawSignal {
     pub(super) high: Option<f64>,
     pub(super) sides: Option<String>,
     pub(super) iso_20816_3: Option<String>,
+    pub(super) fastest: Option<f64>,
 }
 
 #[derive(Debug, Deserialize)]

@@ -7,9 +7,9 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use detector::{DeviceState, Model};
+use detector::{Assessment, DeviceState, Model};
 use domain::{Measurement, Signal};
-use domain::{Reading, Rejection, RejectionCode, Timestamp, Values, Verdict, wire};
+use domain::{Reading, Rejection, RejectionCode, Timestamp, Values, wire};
 
 use super::Shared;
 use super::body::{Content, Form, Posted};
@@ -114,7 +114,7 @@ pub(super) async fn detect_batch(State(shared): State<Shared>, posted: Posted) -
         {"device_id": "sensor_001", "timestamp": "2025-08-06T10:00:00Z", "temperature": 25.5})),
     responses(
         (status = 200, body = serde_json::Value, description = "`device_id`, `timestamp`, the signal's value, \
-         `anomaly_score`, `is_anomaly`, `model_version`, `expected`, `reasons`"),
+         `anomaly_score`, `is_anomaly`, `model_version`, `expected`, `reasons`, `once_in_days`"),
         (status = "4XX", body = Problem, content_type = "application/problem+json"),
         (status = 503, body = Problem, content_type = "application/problem+json", description = "No model is in force yet")))]
 pub(super) async fn detect_signal(
@@ -130,10 +130,12 @@ pub(super) async fn detect_signal(
     let bytes = single(&posted)?;
     let judge = Judge::new(&shared).await?;
     let (reading, value) = judge.only(&bytes, at)?;
-    let verdict = shared
+    let Assessment {
+        verdict, once_in_days, ..
+    } = shared
         .app
         .fleet
-        .read(&reading.device_id, |state| judge.verdict(state, &reading));
+        .read(&reading.device_id, |state| judge.assess(state, &reading));
     let Some(judgement) = verdict.signals[at] else {
         return Err(judge.unknown_signal(&signals[at]));
     };
@@ -144,6 +146,7 @@ pub(super) async fn detect_signal(
         judgement,
         model_version: &verdict.model_version,
         reasons: &verdict.reasons,
+        once_in_days,
     };
     Ok(json(
         StatusCode::OK,
@@ -178,7 +181,7 @@ struct Judge<'a> {
 /// A reading that was judged.
 struct Asked {
     reading: Reading,
-    verdict: Verdict,
+    assessment: Assessment,
     device_known: bool,
     history: u64,
     /// Which state of the device it was judged with.
@@ -199,9 +202,9 @@ impl<'a> Judge<'a> {
     }
 
     /// What the consumer would say of a reading that came now.
-    fn verdict(&self, state: Option<&DeviceState>, reading: &Reading) -> Verdict {
+    fn assess(&self, state: Option<&DeviceState>, reading: &Reading) -> Assessment {
         let assessment = self.shared.app.judging.peek(Some(&self.model), state, reading);
-        assessment.expect("a model judges every reading").verdict
+        assessment.expect("a model judges every reading")
     }
 
     /// The name of the answer to a question; none of one that means now, whose answer nobody asks for again.
@@ -221,14 +224,14 @@ impl<'a> Judge<'a> {
         if let Some(at) = reading.values.iter().position(|it| it.is_none()) {
             return Err(missing(&signals[at]));
         }
-        let (verdict, history, state) = self.shared.app.fleet.look(&reading.device_id, |it| {
+        let (assessment, history, state) = self.shared.app.fleet.look(&reading.device_id, |it| {
             let state = it.map(|it| &it.state);
-            let verdict = self.verdict(state, &reading);
-            (verdict, state.map(DeviceState::readings), it.map(|it| it.version))
+            let assessment = self.assess(state, &reading);
+            (assessment, state.map(DeviceState::readings), it.map(|it| it.version))
         });
         Ok(Asked {
             reading,
-            verdict,
+            assessment,
             device_known: history.is_some(),
             history: history.unwrap_or(0),
             state,
@@ -288,7 +291,8 @@ impl<'a> Judge<'a> {
             signals: &self.shared.app.config.signals,
             names: &self.shared.names,
             reading: &asked.reading,
-            verdict: &asked.verdict,
+            verdict: &asked.assessment.verdict,
+            once_in_days: asked.assessment.once_in_days,
             device_known: asked.device_known,
             history: asked.history,
         };

@@ -21,6 +21,7 @@ const DEVICES: &str = "hark_devices";
 const PLACES: &str = "hark_place_devices";
 const TYPES: &str = "hark_type_devices";
 const DEAD_LETTERS: &str = "hark_dead_letters";
+const DRIFT: &str = "hark_drift_psi";
 const DISK_FREE: &str = "hark_disk_free_bytes";
 const DISK_SIZE: &str = "hark_disk_size_bytes";
 const STORE: &str = "hark_warehouse_bytes";
@@ -40,6 +41,7 @@ pub(super) async fn sample(shared: &Shared) -> ApiResult<()> {
     });
     PROCESS.collect();
     bus(&shared.app);
+    drift(&shared.app);
     disk(&shared.app.config.data.dir);
     devices(&*census(shared).await?);
     gauge!(DEAD_LETTERS).set(shared.app.warehouse.dead_letter_count().await? as f64);
@@ -58,6 +60,10 @@ fn describe() {
         (PLACES, "Devices, by building, floor and state"),
         (TYPES, "Devices, by type and state"),
         (DEAD_LETTERS, "Refused messages that are kept"),
+        (
+            DRIFT,
+            "How far values and scores have shifted from the training, as population stability index; above 0.25 they have",
+        ),
         (DISK_FREE, "Room that is left on the disk of the data folder"),
         (DISK_SIZE, "Room on the disk of the data folder"),
         (STORE, "Size of the warehouse's file"),
@@ -72,6 +78,17 @@ fn bus(app: &App) {
     gauge!(QUEUED).set(backlog.messages as f64);
     gauge!(CAPACITY).set(backlog.capacity as f64);
     gauge!(OLDEST).set(clock::now().before(backlog.oldest_wait).as_secs_f64());
+}
+
+/// Nothing has shifted before anything was judged.
+fn drift(app: &App) {
+    let shift = app.drift.shift();
+    for (at, signal) in app.config.signals.iter().enumerate() {
+        let psi = shift.as_ref().and_then(|it| it.signals.get(at).copied().flatten());
+        gauge!(DRIFT, "of" => signal.name.clone()).set(psi.unwrap_or(0.0));
+    }
+    let psi = shift.and_then(|it| it.scores);
+    gauge!(DRIFT, "of" => "score").set(psi.unwrap_or(0.0));
 }
 
 fn disk(dir: &Path) {

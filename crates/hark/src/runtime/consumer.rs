@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 use warehouse::{Commit, DeviceUpdate, IncidentUpdate, Stored, Warehouse, WarehouseError, WarehouseErrorKind};
 
+use super::drift::Drift;
 use super::events::{Event, Events, IncidentNews};
 use super::fleet::{Fleet, Tracked};
 use super::judging::Judging;
@@ -32,6 +33,9 @@ use crate::metrics::{self, Stage};
 const FIRST_WAIT: Duration = Duration::from_millis(50);
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
 
+/// How often it is looked for incidents of devices that are heard no more.
+const QUIET_ROUND: Duration = Duration::from_secs(30);
+
 /// All that the loop needs.
 pub(crate) struct Consumer {
     pub(crate) warehouse: Arc<dyn Warehouse>,
@@ -40,6 +44,7 @@ pub(crate) struct Consumer {
     pub(crate) events: Arc<Events>,
     pub(crate) tuning: Arc<Tuning>,
     pub(crate) maintenance: Arc<Maintenance>,
+    pub(crate) drift: Arc<Drift>,
     pub(crate) max_future_skew: Duration,
     pub(crate) rules: IncidentRules,
     pub(crate) judging: Arc<Judging>,
@@ -73,10 +78,18 @@ impl Consumer {
     /// # Errors
     /// When the bus or the warehouse fails for good. What was pulled and not committed was not settled.
     pub(crate) async fn run(&self, mut subscriber: Box<dyn Subscriber>, stop: CancellationToken) -> anyhow::Result<()> {
+        let started_at = clock::now();
+        let mut round = tokio::time::interval(QUIET_ROUND);
         loop {
-            let batch = tokio::select! {
-                () = stop.cancelled() => None,
-                batch = subscriber.pull() => batch?,
+            let batch = {
+                let mut pull = std::pin::pin!(subscriber.pull());
+                loop {
+                    tokio::select! {
+                        () = stop.cancelled() => break None,
+                        batch = &mut pull => break batch?,
+                        _ = round.tick() => self.give_up(started_at, &stop).await?,
+                    }
+                }
             };
             let Some(batch) = batch else {
                 subscriber.close().await;
@@ -121,6 +134,7 @@ impl Consumer {
                 }
                 Err(failed) => return Err(failed.into()),
             }
+            self.count_drift(&committed, &stored);
             self.tell(committed, &stored);
             self.tell_incidents(news);
         }
@@ -187,17 +201,24 @@ impl Consumer {
 
     fn judge_one(&self, decoded: Decoded, received_at: Timestamp) -> JudgedMessage {
         let reading = decoded.reading;
-        let clock_suspect = reading.timestamp > received_at.after(self.max_future_skew);
+        let horizon = received_at.after(self.max_future_skew);
+        let clock_suspect = reading.timestamp > horizon;
         let (late, verdict, incident) = self.fleet.update(&reading.device_id, |tracked| {
             let late = !tracked.state.accepts(reading.timestamp);
             // In maintenance a device is judged, but nothing is learned from it and nobody told.
             let is_kept_apart = clock_suspect || self.maintenance.covers(&reading.device_id, reading.timestamp);
             let is_taken = !late && !is_kept_apart;
+            if !late {
+                // What is doubtful is told also of a reading that nothing is learned from.
+                let doubts = self.judging.doubts(&tracked.state, &reading, horizon);
+                tracked.watched.doubts.hear(&reading, doubts);
+            }
             let assessment = self.look(tracked, &reading, received_at, is_taken);
-            let told = assessment.as_ref().filter(|_| is_taken).and_then(|it| {
-                let signals = self.fleet.signals();
-                tracked.watched.step(&reading, it, signals, &self.telling(&reading))
+            let told = is_taken.then(|| {
+                let (signals, telling) = (self.fleet.signals(), self.telling(&reading));
+                tracked.watched.step(&reading, assessment.as_ref(), signals, &telling)
             });
+            let told = told.flatten();
             (late, assessment.map(|it| it.verdict), told)
         });
         let notes = Notes {
@@ -241,11 +262,46 @@ impl Consumer {
     ) -> Option<Assessment> {
         let model = self.live_model.get();
         let Tracked { state, watched, .. } = tracked;
+        watched.hear(received_at);
         if !is_taken {
             return self.judging.peek(model.as_deref(), Some(state), reading);
         }
-        watched.hear(reading, state.last(), received_at);
+        watched.follow(reading, state.last());
         self.judging.assess(model.as_deref(), state, reading)
+    }
+
+    /// Ends incidents of devices that have not been heard for long: the state and the incident change in one commit.
+    async fn give_up(&self, started_at: Timestamp, stop: &CancellationToken) -> Result<(), WarehouseError> {
+        let now = clock::now();
+        let over = self.fleet.give_up(now, started_at, self.rules.quiet_seconds);
+        if over.is_empty() {
+            return Ok(());
+        }
+        let device = |(device_id, received_at, _): &(DeviceId, Timestamp, Incident)| DeviceUpdate {
+            state: self.fleet.state_bytes(device_id),
+            device_id: device_id.clone(),
+            location: None,
+            device_type: None,
+            received_at: *received_at,
+        };
+        let commit = Commit {
+            devices: over.iter().map(device).collect(),
+            incidents: over
+                .iter()
+                .map(|it| IncidentUpdate {
+                    incident: it.2.clone(),
+                    at: now,
+                })
+                .collect(),
+            ..Commit::default()
+        };
+        self.store(commit, stop).await?;
+        self.tell_incidents(
+            over.iter()
+                .filter_map(|it| IncidentNews::of(Change::Closed, &it.2))
+                .collect(),
+        );
+        Ok(())
     }
 
     /// Writes a commit, trying again for as long as the warehouse says that it may help.
@@ -264,6 +320,13 @@ impl Consumer {
                 () = tokio::time::sleep(wait) => wait = (wait * 2).min(LONGEST_WAIT),
             }
         }
+    }
+
+    /// A reading that came again counts once.
+    fn count_drift(&self, committed: &[Judged], stored: &[Stored]) {
+        let Some(model) = self.live_model.get() else { return };
+        let new = committed.iter().zip(stored).filter(|(_, it)| **it == Stored::New);
+        self.drift.take(&model, new.map(|it| it.0));
     }
 
     fn tell(&self, committed: Arc<Vec<Judged>>, stored: &[Stored]) {

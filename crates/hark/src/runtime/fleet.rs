@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{PoisonError, RwLock};
 
 use detector::{DeviceState, StateError};
-use domain::{DeviceId, Signals, Timestamp};
+use domain::{DeviceId, Incident, Signals, Timestamp};
 use sha2::{Digest, Sha256};
 
 use super::watching::Watched;
@@ -139,6 +139,29 @@ impl Fleet {
             }));
         }
         devices
+    }
+
+    /// Ends what goes on with devices that have not been heard for so long that it is over: the device, when it was heard,
+    /// and the incident.
+    pub(crate) fn give_up(
+        &self,
+        now: Timestamp,
+        started_at: Timestamp,
+        quiet_seconds: f64,
+    ) -> Vec<(DeviceId, Timestamp, Incident)> {
+        let mut over = Vec::new();
+        for shard in &self.shards {
+            let mut shard = shard.write().unwrap_or_else(PoisonError::into_inner);
+            let quiet = shard
+                .iter_mut()
+                .filter(|it| it.1.watched.is_over(now, started_at, quiet_seconds));
+            over.extend(quiet.filter_map(|(device_id, tracked)| {
+                let heard_at = tracked.watched.heard_at.unwrap_or(now);
+                let incident = tracked.watched.give_up(device_id, &self.signals)?;
+                Some((device_id.clone(), heard_at, incident))
+            }));
+        }
+        over
     }
 
     /// A device as bytes to store: a version, the length of what is watched, that, and the model's state.

@@ -6,6 +6,8 @@ pub(crate) mod answers;
 pub(crate) mod canary;
 pub(crate) mod clock;
 pub(crate) mod consumer;
+mod doubts;
+pub(crate) mod drift;
 pub(crate) mod events;
 pub(crate) mod first_model;
 pub(crate) mod fleet;
