@@ -159,6 +159,7 @@ impl App {
             drift: self.drift.clone(),
             max_future_skew: self.config.detector.max_future_skew,
             judging: self.judging.clone(),
+            is_one_of_many: self.config.bus.kind.is_shared(),
             shared: self.shared.clone(),
             rules: IncidentRules {
                 quiet_seconds: self.config.detector.incident_quiet.as_secs_f64(),

@@ -48,7 +48,9 @@ pub(crate) struct Consumer {
     pub(crate) max_future_skew: Duration,
     pub(crate) rules: IncidentRules,
     pub(crate) judging: Arc<Judging>,
-    /// Other consumers, if there are any.
+    /// Whether other processes consume from the same bus.
+    pub(crate) is_one_of_many: bool,
+    /// What those share with this one.
     pub(crate) shared: Option<Arc<Shared>>,
 }
 
@@ -100,9 +102,7 @@ impl Consumer {
             metrics::alive(Stage::Consumer, received_at);
             let decoded = tokio::task::block_in_place(|| self.decode(messages));
             if let Some(shared) = &self.shared {
-                let readings = decoded.iter().filter_map(|it| it.reading.as_ref()?.as_ref().ok());
-                let devices: HashSet<&DeviceId> = readings.map(|it| &it.reading.device_id).collect();
-                shared.take_up(&self.fleet, &devices).await;
+                shared.take_up(&self.fleet, &devices_of(&decoded)).await;
             }
             let judgements = tokio::task::block_in_place(|| self.judge(decoded, received_at));
             let Judgements {
@@ -112,16 +112,12 @@ impl Consumer {
             } = judgements;
             metrics::alive(Stage::Detector, clock::now());
             let committed = Arc::new(commit.readings.clone());
-            let devices = if self.shared.is_some() {
-                commit.devices.clone()
-            } else {
-                Vec::new()
-            };
+            let devices = self.shared.as_ref().map(|_| commit.devices.clone());
             let begun = Instant::now();
             let stored = self.store(commit, &stop).await?;
             metrics::alive(Stage::Warehouse, clock::now());
             metrics::committed(&committed, &stored, self.fleet.signals(), begun.elapsed());
-            if let Some(shared) = &self.shared {
+            if let Some((shared, devices)) = self.shared.as_ref().zip(devices) {
                 shared.hand_on(&devices).await;
             }
             mark_duplicates(&mut outcomes, &stored);
@@ -273,6 +269,22 @@ impl Consumer {
     /// Ends incidents of devices that have not been heard for long: the state and the incident change in one commit.
     async fn give_up(&self, started_at: Timestamp, stop: &CancellationToken) -> Result<(), WarehouseError> {
         let now = clock::now();
+        let silent = self.fleet.silent(now, started_at, self.rules.quiet_seconds);
+        if silent.is_empty() {
+            return Ok(());
+        }
+        // Who is silent here may be heard by another consumer.
+        if let Some(shared) = &self.shared {
+            shared.take_up(&self.fleet, &silent.iter().collect()).await;
+        } else if self.is_one_of_many {
+            for (device_id, state) in self.warehouse.device_states().await? {
+                if silent.contains(&device_id)
+                    && let Err(cause) = self.fleet.take_up(device_id.clone(), &state)
+                {
+                    debug!(device = %device_id, error = %cause, "a device state cannot be read");
+                }
+            }
+        }
         let over = self.fleet.give_up(now, started_at, self.rules.quiet_seconds);
         if over.is_empty() {
             return Ok(());
@@ -352,6 +364,11 @@ impl Consumer {
             self.events.send(Event::Incident(Arc::new(it)));
         }
     }
+}
+
+fn devices_of(messages: &[DecodedMessage]) -> HashSet<&DeviceId> {
+    let readings = messages.iter().filter_map(|it| it.reading.as_ref()?.as_ref().ok());
+    readings.map(|it| &it.reading.device_id).collect()
 }
 
 fn touch(touched: &mut HashMap<DeviceId, DeviceUpdate>, judged: &Judged) {

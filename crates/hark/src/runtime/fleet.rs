@@ -1,6 +1,6 @@
 //! The states of all devices, and what is watched of them: written by the consumer, read by `/detect`.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{PoisonError, RwLock};
@@ -139,6 +139,19 @@ impl Fleet {
             }));
         }
         devices
+    }
+
+    /// The devices with which something goes on though they have not been heard for so long that it is over.
+    pub(crate) fn silent(&self, now: Timestamp, started_at: Timestamp, quiet_seconds: f64) -> HashSet<DeviceId> {
+        let mut silent = HashSet::new();
+        for shard in &self.shards {
+            let shard = shard.read().unwrap_or_else(PoisonError::into_inner);
+            let over = shard
+                .iter()
+                .filter(|it| it.1.watched.is_over(now, started_at, quiet_seconds));
+            silent.extend(over.map(|it| it.0.clone()));
+        }
+        silent
     }
 
     /// Ends what goes on with devices that have not been heard for so long that it is over: the device, when it was heard,

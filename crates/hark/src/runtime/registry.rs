@@ -15,7 +15,8 @@ mod bucket;
 #[cfg(feature = "bucket")]
 mod connect;
 mod folder;
-#[cfg(all(test, feature = "bucket"))]
+#[cfg(feature = "bucket")]
+#[cfg(test)]
 mod tests;
 
 use std::fs::File;
@@ -47,7 +48,7 @@ pub(crate) struct Registry {
 enum Place {
     Folder(Folder),
     #[cfg(feature = "bucket")]
-    Bucket(Bucket),
+    Bucket(Box<Bucket>),
 }
 
 /// A version's name that was taken.
@@ -112,7 +113,7 @@ impl Registry {
     pub(crate) fn in_bucket(url: &str, endpoint: Option<&str>) -> anyhow::Result<Self> {
         let (store, prefix) = connect::connect(url, endpoint)?;
         Ok(Self {
-            place: Place::Bucket(Bucket::new(store, url, prefix)?),
+            place: Place::Bucket(Box::new(Bucket::new(store, url, prefix)?)),
         })
     }
 

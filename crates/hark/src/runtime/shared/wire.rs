@@ -48,10 +48,16 @@ struct VerdictDto {
     model_version: String,
     score: f64,
     is_anomaly: bool,
-    /// Score, whether it is an anomaly, and the expected span.
-    signals: Vec<Option<(f64, bool, Option<(f64, f64)>)>>,
+    signals: Vec<Option<JudgementDto>>,
     /// Signal, direction, text.
     reasons: Vec<(String, String, String)>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct JudgementDto {
+    score: f64,
+    is_anomaly: bool,
+    expected: Option<(f64, f64)>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -152,7 +158,11 @@ impl JudgedDto {
 
 impl From<&Verdict> for VerdictDto {
     fn from(it: &Verdict) -> Self {
-        let judgement = |it: &Judgement| (it.score, it.is_anomaly, it.expected.map(|it| (it.low, it.high)));
+        let judgement = |it: &Judgement| JudgementDto {
+            score: it.score,
+            is_anomaly: it.is_anomaly,
+            expected: it.expected.map(|it| (it.low, it.high)),
+        };
         let reason = |it: &Reason| (it.signal.clone(), it.direction.as_str().to_owned(), it.text.clone());
         Self {
             model_version: it.model_version.to_string(),
@@ -171,10 +181,10 @@ impl VerdictDto {
             "it judges {} signals",
             self.signals.len()
         );
-        let judgement = |(score, is_anomaly, expected): (f64, bool, Option<(f64, f64)>)| Judgement {
-            score,
-            is_anomaly,
-            expected: expected.map(|(low, high)| Span { low, high }),
+        let judgement = |it: JudgementDto| Judgement {
+            score: it.score,
+            is_anomaly: it.is_anomaly,
+            expected: it.expected.map(|(low, high)| Span { low, high }),
         };
         let reason = |(signal, direction, text): (String, String, String)| {
             let direction = Direction::from_name(&direction).context("it has a reason without direction")?;
