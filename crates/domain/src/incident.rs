@@ -38,6 +38,14 @@ impl IncidentId {
         fits.then(|| Self(text.into()))
     }
 
+    /// When the incident began, which its name begins with.
+    #[must_use]
+    pub fn began(&self) -> Timestamp {
+        let digit = |it: u8| DIGITS.iter().position(|digit| *digit == it).unwrap_or(0) as i64;
+        let since = self.0.bytes().take(TIME_DIGITS).fold(0, |sum: i64, it| sum << 5 | digit(it));
+        Timestamp::from_micros(Timestamp::MIN.as_micros().wrapping_add(since))
+    }
+
     /// The name as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -240,6 +248,9 @@ mod tests {
         assert_ne!(id("pump 1", 1_800_000_000), id("pump 2", 1_800_000_000));
         assert_ne!(id("pump 1", 1_800_000_000), id("pump 1", 1_800_000_001));
         assert_eq!(IncidentId::parse(id("pump 1", 5).as_str()), Some(id("pump 1", 5)));
+        for at in [Timestamp::MIN, Timestamp::from_micros(1_800_000_000_123_456), Timestamp::MAX] {
+            assert_eq!(IncidentId::new(&DeviceId::new("a").unwrap(), at).began(), at);
+        }
     }
 
     #[test]

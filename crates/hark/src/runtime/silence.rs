@@ -16,11 +16,19 @@ use crate::metrics;
 /// How often the devices are looked through.
 const ROUND: Duration = Duration::from_secs(5);
 
+/// In how many rounds incidents are counted where the warehouse reads its whole table for that.
+const ROUNDS_OF_SHARED: u64 = 12;
+
 /// Looks for devices that fall silent until told to stop, and counts devices and incidents by their state.
 pub(crate) async fn watch(app: Arc<App>) -> anyhow::Result<()> {
     let grace = app.config.detector.silence_grace.as_secs_f64();
     let mut silent = HashSet::new();
-    loop {
+    let each = if app.config.warehouse.kind.is_shared() {
+        ROUNDS_OF_SHARED
+    } else {
+        1
+    };
+    for nth in 0_u64.. {
         tokio::select! {
             () = app.stop.cancelled() => return Ok(()),
             () = tokio::time::sleep(ROUND) => {}
@@ -39,11 +47,15 @@ pub(crate) async fn watch(app: Arc<App>) -> anyhow::Result<()> {
                 );
             }
         }
+        if !nth.is_multiple_of(each) {
+            continue;
+        }
         match app.warehouse.incident_counts(now).await {
             Ok(counts) => metrics::incidents(&counts),
             Err(cause) => warn!(error = %cause, "incidents could not be counted"),
         }
     }
+    Ok(())
 }
 
 /// Brings the set of silent devices up to date, and says what changed. While nobody listened nobody was silent.

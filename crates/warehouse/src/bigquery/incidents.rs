@@ -195,8 +195,14 @@ async fn played(core: &Core, chosen: Chosen<'_>) -> Result<BTreeMap<(Timestamp, 
 
 /// The history of one incident.
 pub(super) async fn history(core: &Core, id: &IncidentId) -> Result<Option<History>, WarehouseError> {
+    // The table is cut by the beginning, which the name tells: nothing else is read.
+    let began = id.began();
     let chosen = Chosen {
         id: Some(id),
+        range: Some(TimeRange {
+            start: began,
+            end: began.plus_micros(1),
+        }),
         ..Chosen::default()
     };
     Ok(played(core, chosen).await?.into_values().next())
