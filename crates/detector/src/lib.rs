@@ -36,7 +36,7 @@ pub use bar::Bar;
 pub use evaluate::{Evaluation, LabelledReport, Report, SignalReport};
 pub use features::{Baseline, DeviceState, Extractor, Feature, FeatureSpec, SpecError, StateError};
 pub use heads::{Evidence, Pace, Tempo, Unit};
-pub use incident::{Happening, Incident, IncidentKind, IncidentRules, IncidentSignal, Severity, Watch, WatchError};
+pub use incident::{Happening, Incident, IncidentRules, Watch, WatchError};
 pub use kind::Kind;
 pub use model::{Model, Peers, Provenance, SignalModel, WholeForest};
 pub use reason::Course;

@@ -102,6 +102,8 @@ pub struct SignalLimits {
     pub high: Option<f64>,
     /// The zones that apply to it; a value in zone C or D is beyond its limit.
     pub zones: Option<(MachineGroup, Foundation)>,
+    /// The largest change within a second that is possible; a faster one makes the reading doubtful, not anomalous.
+    pub fastest: Option<f64>,
 }
 
 /// Limits that contradict themselves.
@@ -145,7 +147,8 @@ impl Limits {
     pub fn new(declared: &Signals, limits: Vec<SignalLimits>) -> Result<Self, LimitsError> {
         for (signal, limits) in declared.iter().zip(&limits) {
             let name = || signal.name.clone();
-            if [limits.low, limits.high].iter().flatten().any(|it| !it.is_finite()) {
+            let numbers = [limits.low, limits.high, limits.fastest];
+            if numbers.iter().flatten().any(|it| !it.is_finite()) {
                 return Err(LimitsError::NoNumber { signal: name() });
             }
             if let (Some(low), Some(high)) = (limits.low, limits.high)
@@ -277,7 +280,7 @@ fn symptom(at: usize, value: f64, direction: Direction) -> Symptom {
     Symptom {
         signal: at,
         share: 1.0,
-        course: Course::Value,
+        course: Course::Limit,
         deviation: if direction == Direction::Below { -1.0 } else { 1.0 },
         roughness: 0.0,
         smooth: value,
@@ -305,15 +308,7 @@ fn unjudged(declared: &Signals, reading: &Reading) -> Assessment {
             signals: vec![None; declared.len()],
             reasons: Vec::new(),
         },
-        sign: Some(Sign {
-            at: reading.timestamp,
-            score: 0.0,
-            is_anomaly: false,
-            counts: false,
-            tells: false,
-            interval: 0.0,
-            symptoms: [None; MAX_SYMPTOMS],
-        }),
+        sign: Some(Sign::calm(reading.timestamp)),
         once_in_days: None,
     }
 }

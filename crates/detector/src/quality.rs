@@ -1,6 +1,6 @@
 //! Whether what comes from a device can be believed: states of the device's data, not anomalies of a machine.
 
-use domain::{Reading, Signal, Timestamp};
+use domain::{Location, Reading, Signal, Timestamp};
 
 use crate::features::DeviceState;
 
@@ -54,11 +54,20 @@ pub enum Doubt {
     },
     /// The reading's time lies further ahead than is believable.
     ClockSuspect,
-    /// No reading has come for so long that the device is taken to be silent.
-    Silent,
+    /// Readings under one name come from two places.
+    TwoPlaces,
 }
 
 impl Doubt {
+    /// The declared signal that it is about, where it is about one.
+    #[must_use]
+    pub fn signal(self) -> Option<usize> {
+        match self {
+            Self::FlatLined { signal } | Self::Jumped { signal } | Self::Impossible { signal } => Some(signal),
+            Self::ClockSuspect | Self::TwoPlaces => None,
+        }
+    }
+
     /// The stable name, `flat_lined`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -67,16 +76,10 @@ impl Doubt {
             Self::Jumped { .. } => "jumped",
             Self::Impossible { .. } => "impossible",
             Self::ClockSuspect => "clock_suspect",
-            Self::Silent => "silent",
+            Self::TwoPlaces => "two_places",
         }
     }
 }
-
-/// A device is silent after so many of its usual intervals without a reading.
-const SILENT_INTERVALS: f64 = 8.0;
-
-/// How many readings make a usual interval known.
-const KNOWN: u64 = 10;
 
 /// The doubts about a reading, before it is taken in. `horizon` is the latest time that is believable.
 #[must_use]
@@ -107,12 +110,34 @@ pub fn doubts(state: Option<&DeviceState>, reading: &Reading, physical: &[Physic
     doubts
 }
 
-/// Whether a device is silent at this time: no reading for many of its usual intervals, and for `grace` seconds at least.
-#[must_use]
-pub fn silence(state: &DeviceState, now: Timestamp, grace: f64) -> Option<Doubt> {
-    let (last, interval) = (state.last()?, state.interval()?);
-    let is_silent = state.readings() >= KNOWN && now.seconds_since(last) > grace.max(SILENT_INTERVALS * interval);
-    is_silent.then_some(Doubt::Silent)
+/// A device that moves changes its place once; one that is back within so many seconds is two devices of one name, and
+/// taken for that for as long.
+const BACK_SECONDS: f64 = 3_600.0;
+
+/// From where a device's readings come.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Places {
+    /// The place of the last reading that named one.
+    pub now: Option<Location>,
+    /// The place before that, and when it was left.
+    pub before: Option<(Location, Timestamp)>,
+    /// When a place that had just been left was last named again.
+    pub back: Option<Timestamp>,
+}
+
+impl Places {
+    /// Takes in the place that a reading names, and says whether readings of one name come from two places.
+    pub fn hear(&mut self, location: Option<&Location>, at: Timestamp) -> Option<Doubt> {
+        let is_recent = |it: Timestamp| at.seconds_since(it) < BACK_SECONDS;
+        if let Some(location) = location.filter(|it| self.now.as_ref() != Some(*it)) {
+            let left = self.before.as_ref().filter(|it| it.0 == *location);
+            if left.is_some_and(|it| is_recent(it.1)) {
+                self.back = Some(at);
+            }
+            self.before = self.now.replace(location.clone()).map(|it| (it, at));
+        }
+        self.back.filter(|it| is_recent(*it)).map(|_| Doubt::TwoPlaces)
+    }
 }
 
 #[cfg(test)]
@@ -166,17 +191,21 @@ mod tests {
     }
 
     #[test]
-    fn a_device_is_silent_after_many_of_its_intervals() {
-        let state = state(false);
-        let at = |seconds: i64| silence(&state, Timestamp::from_secs(seconds), 60.0);
-        assert_eq!((at(400), at(450), at(700)), (None, None, Some(Doubt::Silent)));
+    fn a_device_that_moves_is_believed_and_one_in_two_places_is_not() {
+        let place = |room: &str| Location {
+            room: Some(room.to_owned()),
+            ..Location::default()
+        };
+        let (a, b) = (place("a"), place("b"));
+        let mut places = Places::default();
+        let mut hear = |location: Option<&Location>, secs: i64| places.hear(location, Timestamp::from_secs(secs));
         assert_eq!(
-            silence(
-                &DeviceState::new(&Signals::default()),
-                Timestamp::from_secs(1_000_000),
-                60.0
-            ),
-            None
+            (hear(Some(&a), 0), hear(None, 10), hear(Some(&a), 20)),
+            (None, None, None)
         );
+        assert_eq!(hear(Some(&b), 30), None, "it moved");
+        assert_eq!(hear(Some(&a), 40), Some(Doubt::TwoPlaces));
+        assert_eq!(hear(Some(&a), 50), Some(Doubt::TwoPlaces));
+        assert_eq!(hear(Some(&a), 90_000), None, "it moved back the next day");
     }
 }

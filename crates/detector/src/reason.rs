@@ -50,11 +50,13 @@ pub enum Course {
     Together,
     /// It does not move at all.
     Stuck,
+    /// It is beyond a limit that a person has set.
+    Limit,
 }
 
 impl Course {
     /// All of them, in the order of their numbers.
-    pub(crate) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 8] = [
         Self::Value,
         Self::Rising,
         Self::Falling,
@@ -62,6 +64,7 @@ impl Course {
         Self::Still,
         Self::Together,
         Self::Stuck,
+        Self::Limit,
     ];
 }
 
@@ -97,7 +100,7 @@ pub(crate) fn course_reason(signal: &Signal, told: &Told) -> Reason {
         _ => format!("; {course} of late than before"),
     };
     let course = match told.course {
-        Course::Value => String::new(),
+        Course::Value | Course::Limit => String::new(),
         Course::Rising => since("higher"),
         Course::Falling => since("lower"),
         Course::Restless => "; moving more than before".to_owned(),

@@ -36,8 +36,8 @@ impl Symptom {
             Course::Restless | Course::Still | Course::Stuck => Direction::Within,
             Course::Falling => Direction::Below,
             Course::Rising => Direction::Above,
-            Course::Value | Course::Together if self.deviation < 0.0 => Direction::Below,
-            Course::Value | Course::Together => Direction::Above,
+            Course::Value | Course::Together | Course::Limit if self.deviation < 0.0 => Direction::Below,
+            Course::Value | Course::Together | Course::Limit => Direction::Above,
         }
     }
 }
@@ -59,4 +59,20 @@ pub struct Sign {
     pub interval: f64,
     /// The heaviest signals, by their shares; none when the reading is normal.
     pub symptoms: [Option<Symptom>; MAX_SYMPTOMS],
+}
+
+impl Sign {
+    /// Of a reading that nothing is odd about, as far as can be told without a model.
+    #[must_use]
+    pub fn calm(at: Timestamp) -> Self {
+        Self {
+            at,
+            score: 0.0,
+            is_anomaly: false,
+            counts: false,
+            tells: false,
+            interval: 0.0,
+            symptoms: [None; MAX_SYMPTOMS],
+        }
+    }
 }

@@ -6,19 +6,14 @@ use std::collections::{BTreeMap, HashMap};
 use std::io::Write;
 use std::time::Duration;
 
-use detector::{
-    BaselinePass, DeviceState, FeaturePass, Happening, Incident, IncidentKind, IncidentRules, Model, Plan, Watch,
-};
-use domain::{DeviceId, Measurement, Reading, Signals, Timestamp, Values};
+use detector::{BaselinePass, DeviceState, FeaturePass, Happening, Incident, IncidentRules, Model, Plan, Watch};
+use domain::{DeviceId, IncidentKind, Measurement, Reading, Signals, Timestamp, Values};
 use simulator::{FaultKind, Fleet, FleetParams, PlannedFault, PlantedFault};
 
 const DAY: Duration = Duration::from_secs(86_400);
 const HOUR: Duration = Duration::from_secs(3_600);
 const DEVICES: u32 = 120;
 const TRAINED_DAYS: u32 = 3;
-
-/// A silence of so many usual intervals is an event.
-const SILENT: f64 = 8.0;
 
 /// What is expected of an incident.
 #[derive(Debug, Clone)]
@@ -86,21 +81,22 @@ fn shaken(reading: Reading, usual: f64, window: (Timestamp, Timestamp)) -> Readi
     }
 }
 
-fn of_fault(fault: &PlannedFault) -> Expected {
+/// A silence is a state of the device, and no incident.
+fn of_fault(fault: &PlannedFault) -> Option<Expected> {
     let kind = match fault.kind {
         FaultKind::BearingWear => IncidentKind::Growth,
         FaultKind::Overheating => IncidentKind::LevelShift,
         FaultKind::StuckSensor => IncidentKind::Stuck,
         FaultKind::Drift => IncidentKind::Drift,
-        FaultKind::Silence => IncidentKind::Silence,
+        FaultKind::Silence => return None,
     };
-    Expected {
+    Some(Expected {
         name: fault.kind.as_str().to_owned(),
         kind,
         signal: fault.signal,
         from: fault.onset,
         to: fault.end,
-    }
+    })
 }
 
 fn of_reading(reading: &Reading) -> Option<Expected> {
@@ -135,7 +131,7 @@ fn train(readings: &[Reading]) -> Model {
     pass.fit("m-0001".into(), Timestamp::EPOCH, 2).unwrap().0
 }
 
-/// Judges the readings, with a look at the clock before each, and gives all incidents as they were when they closed.
+/// Judges the readings and gives all incidents as they were when they closed.
 fn incidents(model: &Model, readings: &[Reading]) -> Vec<(DeviceId, Incident)> {
     let mut devices: HashMap<DeviceId, (DeviceState, Watch)> = HashMap::new();
     let mut told = Vec::new();
@@ -143,11 +139,6 @@ fn incidents(model: &Model, readings: &[Reading]) -> Vec<(DeviceId, Incident)> {
     for reading in readings {
         let fresh = || (DeviceState::new(&model.signals), Watch::default());
         let (state, watch) = devices.entry(reading.device_id.clone()).or_insert_with(fresh);
-        if let Some((last, interval)) = state.last().zip(state.interval())
-            && reading.timestamp.seconds_since(last) > SILENT * interval
-        {
-            *watch = watch.silent(reading.timestamp.plus_micros(-1), interval).0;
-        }
         let sign = model.assess(state, reading).sign.unwrap();
         let (next, happening) = watch.step(&sign, &rules);
         *watch = next;
@@ -174,7 +165,7 @@ fn plant(readings: &[Reading], usual: &HashMap<DeviceId, f64>) -> (Vec<Reading>,
     let mut expected: Vec<_> = faulty
         .faults(range)
         .iter()
-        .map(|it| (it.device_id.clone(), of_fault(it)))
+        .filter_map(|it| Some((it.device_id.clone(), of_fault(it)?)))
         .collect();
     for (device, usual) in usual.iter().filter(|it| number(it.0) % 7 == 5) {
         assert!(*usual > 0.0);

@@ -116,8 +116,6 @@ pub enum IncidentKind {
     Stuck,
     /// Faster and faster away.
     Growth,
-    /// No readings.
-    Silence,
     /// Beyond a limit that a person has set.
     Limit,
     /// Unusual in no shape that has a name.
@@ -126,7 +124,7 @@ pub enum IncidentKind {
 
 impl IncidentKind {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 9] = [
         Self::Spike,
         Self::Drop,
         Self::LevelShift,
@@ -134,7 +132,6 @@ impl IncidentKind {
         Self::Variance,
         Self::Stuck,
         Self::Growth,
-        Self::Silence,
         Self::Limit,
         Self::Unusual,
     ];
@@ -150,7 +147,6 @@ impl IncidentKind {
             Self::Variance => "variance",
             Self::Stuck => "stuck",
             Self::Growth => "growth",
-            Self::Silence => "silence",
             Self::Limit => "limit",
             Self::Unusual => "unusual",
         }

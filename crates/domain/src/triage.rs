@@ -5,6 +5,9 @@ use crate::Timestamp;
 /// The longest note, name or comment, in bytes.
 pub const MAX_NOTE_BYTES: usize = 2_000;
 
+/// The longest name of a person, in bytes.
+pub const MAX_NAME_BYTES: usize = 100;
+
 /// Where an incident stands with the people who watch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Phase {
@@ -224,19 +227,23 @@ impl Action {
     /// # Errors
     /// When a note is missing, a text is too long, or a snooze is over.
     pub fn check(&self) -> Result<(), Refusal> {
-        check_text("who", Some(&self.who), 100)?;
+        check_text("who", Some(&self.who), MAX_NAME_BYTES)?;
         check_text("note", self.note.as_deref(), MAX_NOTE_BYTES)?;
         match &self.act {
             Act::Snooze(until) if *until <= self.at => Err(Refusal::Over(*until)),
             Act::Snooze(_) if self.note.is_none() => Err(Refusal::NoteMissing("snooze")),
             Act::Comment if self.note.is_none() => Err(Refusal::NoteMissing("comment")),
-            Act::Acknowledge(assignee) => check_text("assignee", assignee.as_deref(), 100),
+            Act::Acknowledge(assignee) => check_text("assignee", assignee.as_deref(), MAX_NAME_BYTES),
             _ => Ok(()),
         }
     }
 }
 
-fn check_text(field: &'static str, text: Option<&str>, max: usize) -> Result<(), Refusal> {
+/// Checks a text that a person wrote about something.
+///
+/// # Errors
+/// When it is empty, too long or holds control characters.
+pub fn check_text(field: &'static str, text: Option<&str>, max: usize) -> Result<(), Refusal> {
     let Some(text) = text else { return Ok(()) };
     let problem = if text.trim().is_empty() {
         "is empty".to_owned()

@@ -171,8 +171,17 @@ function deviceLine() {
       ${usual(signal)}</dd></div>`)}
     <div><dt>Place</dt><dd>${place(it.location)}</dd></div><div><dt>Type</dt><dd>${it.device_type ?? "not given"}</dd></div>
     <div><dt>Readings</dt><dd>${count(it.readings)}</dd></div>
-    ${it.learning ? html`<div><dt>Learning</dt><dd>${count(it.learning.have)} of ${count(it.learning.need)}</dd></div>` : nothing}</dl>`;
+    ${it.learning ? html`<div><dt>Learning</dt><dd>${count(it.learning.have)} of ${count(it.learning.need)}</dd></div>` : nothing}
+    ${it.doubts.length > 0 ? html`<div><dt>Doubtful</dt><dd>${it.doubts.map((doubt) => html`<span class="word">${mark("silent")}${doubted(doubt)}</span> `)}</dd></div>` : nothing}</dl>`;
 }
+
+const doubtWords = /** @type {Record<string, string>} */ ({
+  flat_lined: "repeats one value", jumped: "changed faster than it can", impossible: "is no value that it can have",
+  clock_suspect: "the time lies too far ahead", two_places: "readings of this name come from two places",
+});
+
+/** What cannot be believed, in words. @param {{ kind: string, signal: string | null }} doubt */
+const doubted = (doubt) => [doubt.signal ?? "", doubtWords[doubt.kind] ?? doubt.kind].join(" ").trim();
 
 /** @param {Signal} signal */
 function usual(signal) {

@@ -18,6 +18,7 @@ export interface Learning { have: number; need: number }
 export interface Device {
   device_id: string; location: Location | null; device_type: string | null; first_received_at: string; last_received_at: string;
   readings: number; state: DeviceState; silent: boolean; last: Reading | null; history: number; learning: Learning | null;
+  doubts: { kind: string; signal: string | null }[];
   ranges?: Record<string, Span & { mean: number; sd: number }>;
 }
 export interface Totals { total: number; judged: number; anomalies: number; anomaly_rate: number | null }

@@ -18,18 +18,20 @@ use domain::{DeviceId, Incident, Signals, TimeRange, Timestamp};
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 use warehouse::embedded::{EmbeddedWarehouse, Options};
 use warehouse::{Commit, IncidentQuery, IncidentUpdate, Warehouse};
 
 pub(crate) use self::prepare::{set_up, try_bus, try_warehouse};
-use crate::config::{BusKind, Config, WarehouseKind};
+use crate::config::{self, BusKind, Config, WarehouseKind};
 use crate::exit::Fault;
 #[cfg(feature = "gcp")]
 use crate::runtime::addressed::Addressed;
+use crate::runtime::answers::Answers;
 use crate::runtime::canary;
 use crate::runtime::clock;
 use crate::runtime::consumer::Consumer;
+use crate::runtime::drift::Drift;
 use crate::runtime::events::Events;
 use crate::runtime::first_model;
 use crate::runtime::fleet::Fleet;
@@ -38,6 +40,7 @@ use crate::runtime::live_model::LiveModel;
 use crate::runtime::maintenance::{self, Maintenance};
 use crate::runtime::registry::Registry;
 use crate::runtime::retraining;
+use crate::runtime::shared::{Shared, relay};
 use crate::runtime::silence;
 use crate::runtime::tuning::{self, Tuning};
 
@@ -47,8 +50,16 @@ const RETENTION_ROUND: Duration = Duration::from_secs(3_600);
 /// How often a server that does not consume takes up the states that consumers have committed.
 const STATES_ROUND: Duration = Duration::from_secs(30);
 
+/// Whether the process consumes or follows what others consume.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Role {
+    Consumes,
+    Follows,
+}
+
 /// The shared parts.
 pub(crate) struct App {
+    role: Role,
     pub(crate) config: Config,
     pub(crate) warehouse: Arc<dyn Warehouse>,
     pub(crate) publisher: Arc<dyn Publisher>,
@@ -57,8 +68,11 @@ pub(crate) struct App {
     pub(crate) judging: Arc<Judging>,
     pub(crate) registry: Arc<Registry>,
     pub(crate) events: Arc<Events>,
+    pub(crate) answers: Answers,
+    pub(crate) shared: Option<Arc<Shared>>,
     pub(crate) tuning: Arc<Tuning>,
     pub(crate) maintenance: Arc<Maintenance>,
+    pub(crate) drift: Arc<Drift>,
     pub(crate) prometheus: PrometheusHandle,
     pub(crate) started_at: Timestamp,
     /// Cancelled when the process is asked to end: no new work, open streams end.
@@ -73,7 +87,7 @@ impl App {
     ) -> anyhow::Result<(Arc<Self>, Box<dyn Subscriber>)> {
         let warehouse = open_warehouse(&config).await?;
         let (publisher, subscriber) = open_bus(&config).await?;
-        let app = Self::around(config, warehouse, publisher, stop).await?;
+        let app = Self::around(config, warehouse, publisher, Role::Consumes, stop).await?;
         Ok((app, subscriber))
     }
 
@@ -86,27 +100,38 @@ impl App {
             open_warehouse_to_read(&config).await?
         };
         let publisher = open_publisher(&config).await?;
-        Self::around(config, warehouse, publisher, stop).await
+        Self::around(config, warehouse, publisher, Role::Follows, stop).await
     }
 
     async fn around(
         config: Config,
         warehouse: Arc<dyn Warehouse>,
         publisher: Arc<dyn Publisher>,
+        role: Role,
         stop: CancellationToken,
     ) -> anyhow::Result<Arc<Self>> {
         let prometheus = prometheus(&config.signals);
         let fleet = Arc::new(Fleet::new(config.signals.clone()));
-        restore(&fleet, warehouse.as_ref()).await?;
-        let registry = Arc::new(open_registry(&config));
+        let registry = Arc::new(open_registry(&config)?);
         let events = Arc::new(Events::new());
         let live_model = LiveModel::open(registry.clone(), config.signals.clone(), events.clone());
         let judging = Judging::new(&config.signals, &config.limits)?;
         let tuning = Tuning::open(config.data.dir.join(tuning::FILE))?;
         let maintenance = Maintenance::open(config.data.dir.join(maintenance::FILE))?;
+        let shared = Shared::open(&config.redis)?;
+        let stale = take_up(&fleet, warehouse.as_ref()).await?;
+        rebuild(&fleet, warehouse.as_ref(), &maintenance, &stale).await?;
+        // Where others consume, what went on with a device may go on with them.
+        if role == Role::Consumes && !config.warehouse.kind.is_shared() {
+            close_lost(warehouse.as_ref(), &stale).await?;
+        }
         let app = Self {
+            role,
             tuning: Arc::new(tuning),
             maintenance: Arc::new(maintenance),
+            answers: Answers::new(&format!("{judging:?}"), shared.clone()),
+            shared,
+            drift: Arc::default(),
             config,
             warehouse,
             publisher,
@@ -131,8 +156,11 @@ impl App {
             events: self.events.clone(),
             tuning: self.tuning.clone(),
             maintenance: self.maintenance.clone(),
+            drift: self.drift.clone(),
             max_future_skew: self.config.detector.max_future_skew,
             judging: self.judging.clone(),
+            is_one_of_many: self.config.bus.kind.is_shared(),
+            shared: self.shared.clone(),
             rules: IncidentRules {
                 quiet_seconds: self.config.detector.incident_quiet.as_secs_f64(),
                 ..IncidentRules::default()
@@ -153,6 +181,15 @@ impl App {
     /// Starts what runs beside a server that does not consume: it takes up states and models as others write them.
     pub(crate) fn follow(self: &Arc<Self>, tasks: &mut Tasks) {
         self.watch_over(tasks);
+        if self.shared.is_some() {
+            let app = self.clone();
+            tasks.spawn(async move {
+                if let Some(shared) = &app.shared {
+                    shared.listen(&app.fleet, &app.events, app.stop.clone()).await;
+                }
+                Ok(())
+            });
+        }
         let app = self.clone();
         tasks.spawn(async move {
             loop {
@@ -160,7 +197,8 @@ impl App {
                     () = app.stop.cancelled() => return Ok(()),
                     () = tokio::time::sleep(STATES_ROUND) => {}
                 }
-                if let Err(cause) = restore(&app.fleet, app.warehouse.as_ref()).await {
+                // What another version wrote stays as it was built at the start.
+                if let Err(cause) = take_up(&app.fleet, app.warehouse.as_ref()).await {
                     warn!(
                         error = format!("{cause:#}"),
                         "device states could not be taken up, trying again"
@@ -177,6 +215,18 @@ impl App {
             Ok(())
         });
         tasks.spawn(silence::watch(self.clone()));
+        if let Some(shared) = &self.shared {
+            let telling = relay::telling(shared.clone(), self.events.clone(), self.stop.clone());
+            tasks.spawn(async move {
+                telling.await;
+                Ok(())
+            });
+        }
+    }
+
+    /// Whether settings that people change lie where all that judge see them: in a data folder that is also the consumer's.
+    pub(crate) fn shares_settings(&self) -> bool {
+        self.role == Role::Consumes || !self.config.warehouse.kind.is_shared()
     }
 
     /// Trains the first model by itself once enough readings are stored. It is no server, so its end ends nothing.
@@ -201,8 +251,19 @@ impl App {
 pub(crate) type Tasks = JoinSet<anyhow::Result<()>>;
 
 /// The registry of a configuration.
-pub(crate) fn open_registry(config: &Config) -> Registry {
-    Registry::new(config.data.dir.join("models"))
+pub(crate) fn open_registry(config: &Config) -> anyhow::Result<Registry> {
+    match &config.registry {
+        config::Registry::Folder(None) => Ok(Registry::in_folder(config.data.dir.join("models"))),
+        config::Registry::Folder(Some(dir)) => Ok(Registry::in_folder(dir.clone())),
+        #[cfg(feature = "bucket")]
+        config::Registry::Bucket { url, endpoint } => Registry::in_bucket(url, endpoint.as_deref()),
+        #[cfg(not(feature = "bucket"))]
+        config::Registry::Bucket { url, .. } => Err(Fault::new(
+            format!("`{url}` is a bucket, and buckets are left out of this build"),
+            "build with `--features bucket`",
+        )
+        .into()),
+    }
 }
 
 /// The warehouse of a configuration, for a process that writes.
@@ -291,38 +352,52 @@ fn left_out() -> anyhow::Error {
     Fault::new("Google Cloud is left out of this build", "build with `--features gcp`").into()
 }
 
-/// Takes up the states that were committed with the last readings. A state that another version or other signals
-/// wrote is built again from the stored readings.
-async fn restore(fleet: &Fleet, warehouse: &dyn Warehouse) -> anyhow::Result<()> {
+/// Takes up the states that were committed with the last readings, and says of which devices they cannot be read:
+/// another version or other signals wrote them.
+async fn take_up(fleet: &Fleet, warehouse: &dyn Warehouse) -> anyhow::Result<HashSet<DeviceId>> {
     let mut stale = HashSet::new();
     for (device_id, bytes) in warehouse
         .device_states()
         .await
         .context("failed to read the devices' states")?
     {
-        if let Err(cause) = fleet.restore(device_id.clone(), &bytes) {
-            warn!(device = %device_id, error = %cause, "device state is built again from its readings");
+        if let Err(cause) = fleet.take_up(device_id.clone(), &bytes) {
+            debug!(device = %device_id, error = %cause, "a device state cannot be read");
             stale.insert(device_id);
         }
     }
+    Ok(stale)
+}
+
+/// Builds states again from the stored readings, without those of maintenance.
+async fn rebuild(
+    fleet: &Fleet,
+    warehouse: &dyn Warehouse,
+    maintenance: &Maintenance,
+    stale: &HashSet<DeviceId>,
+) -> anyhow::Result<()> {
     if stale.is_empty() {
         return Ok(());
     }
+    info!(
+        devices = stale.len(),
+        "building device states again from their readings"
+    );
     let mut scan = warehouse.scan(TimeRange::ALL);
     while let Some(block) = scan.next().await.context("failed to read the stored readings")? {
-        for judged in block.iter().filter(|it| !it.late && !it.clock_suspect) {
-            if stale.contains(&judged.reading.device_id) {
-                fleet.update(&judged.reading.device_id, |tracked| {
-                    tracked
-                        .watched
-                        .hear(&judged.reading, tracked.state.last(), judged.received_at);
-                    tracked.state.push(&judged.reading)
-                });
-            }
+        for judged in block.iter().filter(|it| stale.contains(&it.reading.device_id)) {
+            let reading = &judged.reading;
+            let is_apart =
+                judged.late || judged.clock_suspect || maintenance.covers(&reading.device_id, reading.timestamp);
+            fleet.update(&reading.device_id, |tracked| {
+                tracked.watched.hear(judged.received_at);
+                if !is_apart {
+                    tracked.watched.follow(reading, tracked.state.last());
+                    tracked.state.push(reading);
+                }
+            });
         }
     }
-    close_lost(warehouse, &stale).await?;
-    info!(devices = stale.len(), "device states built again");
     Ok(())
 }
 
@@ -370,7 +445,7 @@ async fn drop_old(app: Arc<App>, retention: Duration) -> anyhow::Result<()> {
 }
 
 /// The recorder of this process, installed at the first call.
-fn prometheus(signals: &Signals) -> PrometheusHandle {
+pub(crate) fn prometheus(signals: &Signals) -> PrometheusHandle {
     static HANDLE: OnceLock<PrometheusHandle> = OnceLock::new();
     let install = || {
         let recorder = crate::metrics::recorder();

@@ -1,6 +1,8 @@
 //! The names of all metrics, and the only place that counts. What is a state rather than an event is looked up when
 //! somebody asks, in `http::gauges`.
 
+pub(crate) mod shared;
+
 use std::time::Duration;
 
 use bus::Outcome;
@@ -127,7 +129,10 @@ pub(crate) fn describe(signals: &Signals) {
             HEARTBEAT,
             "When a stage of the pipeline last showed a sign of life, seconds since 1970",
         ),
-        (BUILD, "1, with the version of the program"),
+        (
+            BUILD,
+            "1, with the version of the program and the commit that it was built from",
+        ),
     ] {
         describe_gauge!(name, help);
     }
@@ -141,6 +146,7 @@ pub(crate) fn describe(signals: &Signals) {
         REQUEST_SECONDS,
         "How long answers took, by route; endless streams are left out"
     );
+    shared::describe();
     start_at_zero(signals);
 }
 
@@ -166,7 +172,7 @@ fn start_at_zero(signals: &Signals) {
     for stage in Stage::ALL {
         gauge!(HEARTBEAT, "stage" => stage.as_str()).set(0.0);
     }
-    gauge!(BUILD, "version" => env!("CARGO_PKG_VERSION")).set(1.0);
+    gauge!(BUILD, "version" => env!("CARGO_PKG_VERSION"), "commit" => env!("HARK_COMMIT")).set(1.0);
 }
 
 /// A message came in.
@@ -268,12 +274,10 @@ pub(crate) fn model(model: &detector::Model, before: Option<&detector::Model>, m
     }
     info(model).set(1.0);
     gauge!(MODEL).set(model.provenance.created_at.as_secs_f64());
-    let Some(report) = metrics.map(|it| &it.held_out) else {
-        return;
-    };
-    let labelled = report.labelled.as_ref();
+    let report = metrics.map(|it| &it.held_out);
+    let labelled = report.and_then(|it| it.labelled.as_ref());
     let measures = [
-        ("flag_rate", Some(report.flag_rate)),
+        ("flag_rate", report.map(|it| it.flag_rate)),
         ("precision", labelled.and_then(|it| it.precision)),
         ("recall", labelled.and_then(|it| it.recall)),
         ("f1", labelled.and_then(|it| it.f1)),

@@ -6,9 +6,10 @@ use super::culprit::Culprit;
 use super::{Incident, MAX_CULPRITS, Stage, Watch};
 use crate::features::StateError;
 use crate::heads::{Reader, Writer};
+use crate::reason::Course;
 
 /// The version of [`Watch::to_bytes`].
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 /// Bytes that are no watch of this program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -111,7 +112,6 @@ fn write(to: &mut Writer<'_>, it: &Incident) {
     to.double(it.peak.0);
     to.long(it.readings);
     to.double(it.interval);
-    to.byte(u8::from(it.is_silence));
     for culprit in &it.culprits {
         to.byte(u8::from(culprit.is_some()));
         if let Some(culprit) = culprit {
@@ -126,7 +126,7 @@ fn read(from: &mut Reader<'_>) -> Result<Incident, StateError> {
         *at = read_time(from)?.ok_or(StateError::Damaged)?;
     }
     let [began, opened, last, peak_at] = times;
-    let (peak, readings, interval, is_silence) = (from.double()?, from.long()?, from.double()?, from.byte()? != 0);
+    let (peak, readings, interval) = (from.double()?, from.long()?, from.double()?);
     let mut culprits = [None; MAX_CULPRITS];
     for culprit in &mut culprits {
         if from.byte()? != 0 {
@@ -140,7 +140,6 @@ fn read(from: &mut Reader<'_>) -> Result<Incident, StateError> {
         peak: (peak, peak_at),
         readings,
         interval,
-        is_silence,
         culprits,
     })
 }
@@ -174,7 +173,7 @@ fn read_culprit(from: &mut Reader<'_>) -> Result<Culprit, StateError> {
         total,
         lasting,
     ] = numbers;
-    let mut courses = [0.0; 7];
+    let mut courses = [0.0; Course::ALL.len()];
     for course in &mut courses {
         *course = from.double()?;
     }

@@ -1,8 +1,7 @@
 //! One signal's part in an incident, gathered reading by reading, and the kind of event that it makes.
 
-use domain::Direction;
+use domain::{Direction, IncidentKind};
 
-use super::IncidentKind;
 use crate::reason::Course;
 use crate::symptom::Symptom;
 
@@ -111,6 +110,9 @@ impl Culprit {
 
     /// The kind of event, of which `density` of the readings since its beginning were anomalous.
     pub(super) fn kind(&self, density: f64, interval: f64) -> IncidentKind {
+        if self.course(Course::Limit) > 0.5 {
+            return IncidentKind::Limit;
+        }
         if self.course(Course::Stuck) >= STUCK {
             return IncidentKind::Stuck;
         }

@@ -13,7 +13,6 @@ use domain::{Direction, Timestamp};
 
 pub use codec::WatchError;
 use culprit::Culprit;
-pub use story::{IncidentKind, IncidentSignal, Severity};
 
 use crate::symptom::Sign;
 
@@ -61,7 +60,6 @@ pub struct Incident {
     /// How many anomalous readings.
     pub readings: u64,
     interval: f64,
-    is_silence: bool,
     culprits: [Option<Culprit>; MAX_CULPRITS],
 }
 
@@ -114,7 +112,6 @@ impl Incident {
             peak: (score, at),
             readings: 0,
             interval: sign.interval,
-            is_silence: false,
             culprits: [None; MAX_CULPRITS],
         });
         if score < it.peak.0 {
@@ -143,20 +140,6 @@ impl Incident {
             self.culprits[place] = Some(Culprit::new(symptom));
         }
     }
-
-    /// A silence since the last reading.
-    fn silence(since: Timestamp, at: Timestamp, interval: f64) -> Self {
-        Self {
-            began: since,
-            opened: at,
-            last: since,
-            peak: (0.0, since),
-            readings: 0,
-            interval,
-            is_silence: true,
-            culprits: [None; MAX_CULPRITS],
-        }
-    }
 }
 
 impl Watch {
@@ -176,7 +159,6 @@ impl Watch {
             return (self, None);
         }
         let (stage, happening) = match self.stage {
-            Stage::Open(incident) if incident.is_silence => (Stage::default(), Some(Happening::Closed(incident))),
             Stage::Open(incident) if sign.is_anomaly => (Stage::Open(Incident::with(Some(incident), sign)), None),
             Stage::Open(incident) if sign.at.seconds_since(incident.last) < rules.quiet(incident.interval) => {
                 (self.stage, None)
@@ -192,16 +174,16 @@ impl Watch {
         (Self { newest, stage }, happening)
     }
 
-    /// The state after a look at the clock that found no reading for so long that silence itself is an event: the
-    /// caller knows how long that is. An open incident goes on; a silence ends with the next reading.
+    /// The state after a device has not been heard for so long that what went on is over: the caller knows how long that is.
     #[must_use]
-    pub fn silent(self, at: Timestamp, interval: f64) -> (Self, Option<Happening>) {
-        let (Stage::Calm { .. }, Some(since)) = (self.stage, self.newest.filter(|it| *it < at)) else {
-            return (self, None);
-        };
-        let incident = Incident::silence(since, at, interval);
-        let stage = Stage::Open(incident);
-        (Self { stage, ..self }, Some(Happening::Opened(incident)))
+    pub fn give_up(self) -> (Self, Option<Happening>) {
+        match self.stage {
+            Stage::Open(incident) => {
+                let stage = Stage::default();
+                (Self { stage, ..self }, Some(Happening::Closed(incident)))
+            }
+            Stage::Calm { .. } => (self, None),
+        }
     }
 }
 

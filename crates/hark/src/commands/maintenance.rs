@@ -29,8 +29,8 @@ pub(crate) fn run(config: &Config, command: MaintenanceCommand, format: Format) 
             let window = Window {
                 id: 0,
                 device_id: device,
-                from: from.to_string(),
-                to: from.after(span).to_string(),
+                from,
+                to: from.after(span),
                 reason,
                 who,
             };
@@ -59,8 +59,8 @@ fn list(maintenance: &Maintenance, format: Format) -> anyhow::Result<()> {
         sheet.push(vec![
             json!(it.id),
             json!(it.device_id),
-            json!(it.from),
-            json!(it.to),
+            json!(it.from.to_string()),
+            json!(it.to.to_string()),
             json!(it.range().contains(now)),
             json!(it.reason),
             json!(it.who),

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use bus::{Message, Published};
+use bus::{BusErrorKind, Message, Published};
 use bytes::Bytes;
 use domain::{TimeRange, Timestamp, wire};
 use simulator::{CheckedParams, Fleet, FleetParams};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
+use tracing::warn;
 use warehouse::ReadingQuery;
 
 use crate::app::{App, Tasks};
@@ -47,7 +48,7 @@ pub(crate) async fn run(config: Config, args: UpArgs) -> anyhow::Result<()> {
     app.retrain(&mut tasks);
     say(format_args!(
         "hark {} keeps its data in `{}`",
-        env!("CARGO_PKG_VERSION"),
+        env!("HARK_VERSION"),
         app.config.data.dir.display()
     ));
     let empty = app.warehouse.devices().await?.is_empty();
@@ -255,22 +256,31 @@ async fn train(app: &App) -> anyhow::Result<()> {
     }
 }
 
-/// Publishes each reading when its time has come.
+/// So many simulated readings wait at most for a bus that is full or away.
+const MOST_DUE: usize = 10_000;
+
+/// Publishes each reading when its time has come. What the bus cannot take now is sent again.
 async fn go_live(app: &App, params: CheckedParams) -> anyhow::Result<()> {
     let mut readings = Fleet::starting_at(params, clock::now()).peekable();
     let mut round = tokio::time::interval(LIVE_ROUND);
+    let mut due = Vec::new();
     loop {
         round.tick().await;
         let now = clock::now();
-        let mut due = Vec::new();
-        while let Some(reading) = readings.next_if(|it| it.timestamp <= now) {
+        while due.len() < MOST_DUE
+            && let Some(reading) = readings.next_if(|it| it.timestamp <= now)
+        {
             due.push(message(&wire::encode(&reading, &app.config.signals)));
         }
-        if !due.is_empty() {
-            app.publisher
-                .publish(due)
-                .await
-                .context("failed to publish simulated readings")?;
+        if due.is_empty() {
+            continue;
+        }
+        match app.publisher.publish(due.clone()).await {
+            Ok(_) => due.clear(),
+            Err(cause) if matches!(cause.kind, BusErrorKind::Full | BusErrorKind::Unavailable) => {
+                warn!(error = %cause, readings = due.len(), "simulated readings wait for the bus");
+            }
+            Err(cause) => return Err(cause).context("failed to publish simulated readings"),
         }
     }
 }

@@ -38,6 +38,7 @@ pub(super) struct RawSignal {
     pub(super) high: Option<f64>,
     pub(super) sides: Option<String>,
     pub(super) iso_20816_3: Option<String>,
+    pub(super) fastest: Option<f64>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -112,6 +113,21 @@ pub(super) struct RawBigQuery {
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
+pub(super) struct RawRegistry {
+    pub(super) url: String,
+    pub(super) endpoint: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawRedis {
+    pub(super) url: String,
+    pub(super) prefix: String,
+    pub(super) patience: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct RawTrain {
     pub(super) holdout: f64,
     pub(super) min_readings: u64,
@@ -141,6 +157,8 @@ pub(super) struct Raw {
     pub(super) google: RawGoogle,
     pub(super) bus: RawBus,
     pub(super) warehouse: RawWarehouse,
+    pub(super) registry: RawRegistry,
+    pub(super) redis: RawRedis,
     pub(super) train: RawTrain,
     pub(super) simulator: RawSimulator,
 }
@@ -157,6 +175,8 @@ impl Raw {
         let google = section(tree, "google", problems);
         let bus = section(tree, "bus", problems);
         let warehouse = section(tree, "warehouse", problems);
+        let registry = section(tree, "registry", problems);
+        let redis = section(tree, "redis", problems);
         let train = section(tree, "train", problems);
         let simulator = section(tree, "simulator", problems);
         Some(Self {
@@ -169,6 +189,8 @@ impl Raw {
             google: google?,
             bus: bus?,
             warehouse: warehouse?,
+            registry: registry?,
+            redis: redis?,
             train: train?,
             simulator: simulator?,
         })

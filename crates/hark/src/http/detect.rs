@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
+use axum::body::Body;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use detector::{DeviceState, Model};
+use detector::{Assessment, DeviceState, Model};
 use domain::{Measurement, Signal};
-use domain::{Reading, Rejection, RejectionCode, Timestamp, Values, Verdict, wire};
+use domain::{Reading, Rejection, RejectionCode, Timestamp, Values, wire};
 
 use super::Shared;
 use super::body::{Content, Form, Posted};
@@ -17,7 +18,9 @@ use super::dto::detection::{Detection, SignalDetection, Unjudged};
 use super::dto::problem::{ItemProblem, Problem};
 use super::error::{ApiError, ApiResult};
 use super::query::{Segment, cut};
+use crate::runtime::answers::{Basis, Name};
 use crate::runtime::clock;
+use crate::runtime::fleet::StateVersion;
 
 /// Fewer readings than this are judged where the request is read.
 const MANY: usize = 32;
@@ -35,9 +38,21 @@ const MANY: usize = 32;
 pub(super) async fn detect(State(shared): State<Shared>, posted: Posted) -> ApiResult<Response> {
     let bytes = single(&posted)?;
     let judge = Judge::new(&shared).await?;
+    let answers = &shared.app.answers;
+    let name = judge.name(&bytes)?;
+    if let Some(name) = &name
+        && let Some(body) = answers.get(name).await
+    {
+        return Ok(json(StatusCode::OK, body));
+    }
     let asked = judge.ask(&bytes)?;
     let mut body = Vec::with_capacity(512);
     judge.write(&asked, &mut body)?;
+    let body = Bytes::from(body);
+    if name.is_some() {
+        let name = answers.name(judge.basis, asked.state, &bytes);
+        answers.put(name, body.clone()).await;
+    }
     Ok(json(StatusCode::OK, body))
 }
 
@@ -99,7 +114,7 @@ pub(super) async fn detect_batch(State(shared): State<Shared>, posted: Posted) -
         {"device_id": "sensor_001", "timestamp": "2025-08-06T10:00:00Z", "temperature": 25.5})),
     responses(
         (status = 200, body = serde_json::Value, description = "`device_id`, `timestamp`, the signal's value, \
-         `anomaly_score`, `is_anomaly`, `model_version`, `expected`, `reasons`"),
+         `anomaly_score`, `is_anomaly`, `model_version`, `expected`, `reasons`, `once_in_days`"),
         (status = "4XX", body = Problem, content_type = "application/problem+json"),
         (status = 503, body = Problem, content_type = "application/problem+json", description = "No model is in force yet")))]
 pub(super) async fn detect_signal(
@@ -115,10 +130,12 @@ pub(super) async fn detect_signal(
     let bytes = single(&posted)?;
     let judge = Judge::new(&shared).await?;
     let (reading, value) = judge.only(&bytes, at)?;
-    let verdict = shared
+    let Assessment {
+        verdict, once_in_days, ..
+    } = shared
         .app
         .fleet
-        .read(&reading.device_id, |state| judge.verdict(state, &reading));
+        .read(&reading.device_id, |state| judge.assess(state, &reading));
     let Some(judgement) = verdict.signals[at] else {
         return Err(judge.unknown_signal(&signals[at]));
     };
@@ -129,6 +146,7 @@ pub(super) async fn detect_signal(
         judgement,
         model_version: &verdict.model_version,
         reasons: &verdict.reasons,
+        once_in_days,
     };
     Ok(json(
         StatusCode::OK,
@@ -136,8 +154,8 @@ pub(super) async fn detect_signal(
     ))
 }
 
-fn json(status: StatusCode, body: Vec<u8>) -> Response {
-    (status, [(header::CONTENT_TYPE, "application/json")], body).into_response()
+fn json(status: StatusCode, body: impl Into<Body>) -> Response {
+    (status, [(header::CONTENT_TYPE, "application/json")], body.into()).into_response()
 }
 
 fn single(posted: &Posted) -> ApiResult<Bytes> {
@@ -156,23 +174,27 @@ fn single(posted: &Posted) -> ApiResult<Bytes> {
 struct Judge<'a> {
     shared: &'a Shared,
     model: Arc<Model>,
+    basis: Basis,
     now: Timestamp,
 }
 
 /// A reading that was judged.
 struct Asked {
     reading: Reading,
-    verdict: Verdict,
+    assessment: Assessment,
     device_known: bool,
     history: u64,
+    /// Which state of the device it was judged with.
+    state: Option<StateVersion>,
 }
 
 impl<'a> Judge<'a> {
     async fn new(shared: &'a Shared) -> ApiResult<Self> {
-        match shared.app.live_model.get() {
-            Some(model) => Ok(Self {
+        match shared.app.live_model.in_force() {
+            Some(in_force) => Ok(Self {
                 shared,
-                model,
+                model: in_force.model.clone(),
+                basis: in_force.basis,
                 now: clock::now(),
             }),
             None => Err(no_model(shared).await?),
@@ -180,9 +202,20 @@ impl<'a> Judge<'a> {
     }
 
     /// What the consumer would say of a reading that came now.
-    fn verdict(&self, state: Option<&DeviceState>, reading: &Reading) -> Verdict {
+    fn assess(&self, state: Option<&DeviceState>, reading: &Reading) -> Assessment {
         let assessment = self.shared.app.judging.peek(Some(&self.model), state, reading);
-        assessment.expect("a model judges every reading").verdict
+        assessment.expect("a model judges every reading")
+    }
+
+    /// The name of the answer to a question; none of one that means now, whose answer nobody asks for again.
+    fn name(&self, bytes: &[u8]) -> Result<Option<Name>, Rejection> {
+        let app = &self.shared.app;
+        let reading = wire::decode(bytes, &app.config.signals, Some(self.now))?.reading;
+        if reading.timestamp == self.now {
+            return Ok(None);
+        }
+        let state = app.fleet.look(&reading.device_id, |it| it.map(|it| it.version));
+        Ok(Some(app.answers.name(self.basis, state, bytes)))
     }
 
     fn ask(&self, bytes: &[u8]) -> Result<Asked, Rejection> {
@@ -191,14 +224,17 @@ impl<'a> Judge<'a> {
         if let Some(at) = reading.values.iter().position(|it| it.is_none()) {
             return Err(missing(&signals[at]));
         }
-        let (verdict, history) = self.shared.app.fleet.read(&reading.device_id, |state| {
-            (self.verdict(state, &reading), state.map(DeviceState::readings))
+        let (assessment, history, state) = self.shared.app.fleet.look(&reading.device_id, |it| {
+            let state = it.map(|it| &it.state);
+            let assessment = self.assess(state, &reading);
+            (assessment, state.map(DeviceState::readings), it.map(|it| it.version))
         });
         Ok(Asked {
             reading,
-            verdict,
+            assessment,
             device_known: history.is_some(),
             history: history.unwrap_or(0),
+            state,
         })
     }
 
@@ -255,7 +291,8 @@ impl<'a> Judge<'a> {
             signals: &self.shared.app.config.signals,
             names: &self.shared.names,
             reading: &asked.reading,
-            verdict: &asked.verdict,
+            verdict: &asked.assessment.verdict,
+            once_in_days: asked.assessment.once_in_days,
             device_known: asked.device_known,
             history: asked.history,
         };

@@ -6,21 +6,20 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
+use detector::features::LEARNING;
 use domain::DeviceId;
 
 use super::Shared;
 use super::census::{self, Census, Counted};
 use super::dto::Learning;
-use super::dto::device::{Activity, DeviceDetail, DeviceDto, DeviceIncident, Devices, UsualDto};
+use super::dto::device::{Activity, DeviceDetail, DeviceDto, DeviceIncident, Devices, DoubtDto, UsualDto};
 use super::dto::problem::Problem;
 use super::dto::reading::{LocationDto, ReadingDto};
 use super::error::{ApiError, ApiResult};
 use super::query::Segment;
 use crate::app::App;
 use crate::runtime::clock;
-
-/// A device's own history outweighs the fleet's from so many readings on.
-const LEARNED: u64 = 30;
+use crate::runtime::fleet::Tracked;
 
 /// Lists all devices, by name
 #[utoipa::path(get, path = "/api/v1/devices", tag = "fleet", responses((status = 200, body = Devices)))]
@@ -55,9 +54,18 @@ pub(super) async fn census(shared: &Shared) -> ApiResult<Arc<Census>> {
 
 fn device<'a>(app: &'a App, counted: &'a Counted) -> DeviceDto<'a> {
     let it = &counted.device;
-    let history = app
-        .fleet
-        .read(&it.device_id, |state| state.map_or(0, detector::DeviceState::readings));
+    let signals = &app.config.signals;
+    let (history, learning, doubts) = app.fleet.look(&it.device_id, |tracked| {
+        let Some(Tracked { state, watched, .. }) = tracked else {
+            return (0, (0, LEARNING), Vec::new());
+        };
+        let doubts = watched.doubts.now.iter().map(|it| DoubtDto {
+            kind: it.as_str(),
+            signal: it.signal().map(|at| signals[at].name.as_str()),
+        });
+        (state.readings(), state.progress(), doubts.collect())
+    });
+    let (have, need) = learning;
     DeviceDto {
         device_id: it.device_id.as_str(),
         location: LocationDto::new(&it.location),
@@ -69,10 +77,8 @@ fn device<'a>(app: &'a App, counted: &'a Counted) -> DeviceDto<'a> {
         silent: counted.state == census::State::Silent,
         last: it.last.as_ref().map(|it| ReadingDto::new(it, &app.config.signals)),
         history,
-        learning: (history < LEARNED).then_some(Learning {
-            have: history,
-            need: LEARNED,
-        }),
+        learning: (have < need).then_some(Learning { have, need }),
+        doubts,
         activity: Activity {
             hours: 24,
             readings: counted.readings,

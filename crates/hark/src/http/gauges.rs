@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::LazyLock;
+use std::time::UNIX_EPOCH;
 
 use metrics::{describe_gauge, gauge};
 use metrics_process::Collector;
@@ -21,10 +22,15 @@ const DEVICES: &str = "hark_devices";
 const PLACES: &str = "hark_place_devices";
 const TYPES: &str = "hark_type_devices";
 const DEAD_LETTERS: &str = "hark_dead_letters";
+const DRIFT: &str = "hark_drift_psi";
 const DISK_FREE: &str = "hark_disk_free_bytes";
 const DISK_SIZE: &str = "hark_disk_size_bytes";
 const STORE: &str = "hark_warehouse_bytes";
 const LOG: &str = "hark_warehouse_log_bytes";
+const BACKUP: &str = "hark_backup_timestamp_seconds";
+
+/// Whoever makes backups touches this file of the data folder after each.
+const LAST_BACKUP: &str = "last-backup";
 
 /// So many places and kinds have series of their own; the rest is `other`.
 const MAX_PLACES: usize = 20;
@@ -32,6 +38,14 @@ const MAX_TYPES: usize = 8;
 
 /// Sets every gauge to how things are now.
 pub(super) async fn sample(shared: &Shared) -> ApiResult<()> {
+    sample_process(Some(&shared.app), &shared.app.config.data.dir);
+    devices(&*census(shared).await?);
+    gauge!(DEAD_LETTERS).set(shared.app.warehouse.dead_letter_count().await? as f64);
+    Ok(())
+}
+
+/// Sets those of the process and its disk, and of its end of the bus and what it judged if it takes part.
+pub(super) fn sample_process(app: Option<&App>, data: &Path) {
     static PROCESS: LazyLock<Collector> = LazyLock::new(|| {
         describe();
         let collector = Collector::default();
@@ -39,11 +53,12 @@ pub(super) async fn sample(shared: &Shared) -> ApiResult<()> {
         collector
     });
     PROCESS.collect();
-    bus(&shared.app);
-    disk(&shared.app.config.data.dir);
-    devices(&*census(shared).await?);
-    gauge!(DEAD_LETTERS).set(shared.app.warehouse.dead_letter_count().await? as f64);
-    Ok(())
+    if let Some(app) = app {
+        bus(app);
+        drift(app);
+    }
+    disk(data);
+    backup(data);
 }
 
 fn describe() {
@@ -58,10 +73,18 @@ fn describe() {
         (PLACES, "Devices, by building, floor and state"),
         (TYPES, "Devices, by type and state"),
         (DEAD_LETTERS, "Refused messages that are kept"),
+        (
+            DRIFT,
+            "How far values and scores have shifted from the training, as population stability index; above 0.25 they have",
+        ),
         (DISK_FREE, "Room that is left on the disk of the data folder"),
         (DISK_SIZE, "Room on the disk of the data folder"),
         (STORE, "Size of the warehouse's file"),
         (LOG, "Size of the warehouse's write-ahead log"),
+        (
+            BACKUP,
+            "When `last-backup` in the data folder was touched, seconds since 1970; absent where nobody ever did",
+        ),
     ] {
         describe_gauge!(name, help);
     }
@@ -72,6 +95,25 @@ fn bus(app: &App) {
     gauge!(QUEUED).set(backlog.messages as f64);
     gauge!(CAPACITY).set(backlog.capacity as f64);
     gauge!(OLDEST).set(clock::now().before(backlog.oldest_wait).as_secs_f64());
+}
+
+/// Nothing has shifted before anything was judged.
+fn drift(app: &App) {
+    let shift = app.drift.shift();
+    for (at, signal) in app.config.signals.iter().enumerate() {
+        let psi = shift.as_ref().and_then(|it| it.signals.get(at).copied().flatten());
+        gauge!(DRIFT, "of" => signal.name.clone()).set(psi.unwrap_or(0.0));
+    }
+    let psi = shift.and_then(|it| it.scores);
+    gauge!(DRIFT, "of" => "score").set(psi.unwrap_or(0.0));
+}
+
+fn backup(dir: &Path) {
+    let touched = std::fs::metadata(dir.join(LAST_BACKUP)).and_then(|it| it.modified());
+    let since = touched.ok().and_then(|it| it.duration_since(UNIX_EPOCH).ok());
+    if let Some(since) = since {
+        gauge!(BACKUP).set(since.as_secs_f64());
+    }
 }
 
 fn disk(dir: &Path) {

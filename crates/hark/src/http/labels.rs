@@ -14,6 +14,7 @@ use super::body::Posted;
 use super::dto::labels::{CutDto, LabelStats, MoveThreshold, MovedDto};
 use super::dto::problem::Problem;
 use super::error::{ApiError, ApiResult};
+use super::maintenance::{check_shared, check_texts};
 use super::models::aside;
 use crate::app::App;
 use crate::runtime::clock;
@@ -45,6 +46,8 @@ pub(super) async fn get_stats(State(app): State<Arc<App>>) -> ApiResult<Json<Lab
         (status = 422, body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn move_threshold(State(app): State<Arc<App>>, posted: Posted) -> ApiResult<Json<LabelStats>> {
     let it: MoveThreshold = posted.object()?;
+    check_shared(&app)?;
+    check_texts(it.who.as_deref(), it.note.as_deref(), "note")?;
     let model = app.live_model.get();
     let moved = match it.threshold {
         None => None,
@@ -92,13 +95,14 @@ async fn stats(app: &Arc<App>) -> ApiResult<LabelStats> {
         (count(Label::True), count(Label::FalseAlarm), count(Label::SensorFault));
     let alike = alike(app, &all).await?;
     let mut labelled = Labelled::default();
+    let mut peaks = Vec::new();
     for it in all.iter().filter(|it| alike.contains(&it.incident.model_version)) {
         if let Some(label) = label(it) {
             labelled.push(label, it.incident.peak_score);
+            peaks.push(it.incident.peak_score.min(0.0));
         }
     }
     let told = true_ones + false_alarms + sensor_faults;
-    let mut peaks: Vec<f64> = all.iter().map(|it| it.incident.peak_score.min(0.0)).collect();
     peaks.sort_by(f64::total_cmp);
     peaks.dedup();
     let step = peaks.len().div_ceil(CUTS).max(1);

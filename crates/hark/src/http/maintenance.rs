@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use domain::triage::{MAX_NAME_BYTES, MAX_NOTE_BYTES, check_text};
 use domain::{DeviceId, Timestamp};
 
 use super::body::Posted;
@@ -37,6 +38,7 @@ pub(super) async fn list_windows(State(app): State<Arc<App>>) -> Json<Windows> {
         (status = 422, body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn add_window(State(app): State<Arc<App>>, posted: Posted) -> ApiResult<Json<WindowDto>> {
     let it: AddWindow = posted.object()?;
+    check_shared(&app)?;
     let now = clock::now();
     let window = window(it, now)?;
     let made = aside(move || Ok(app.maintenance.add(window)?)).await?;
@@ -66,17 +68,35 @@ fn window(it: AddWindow, now: Timestamp) -> ApiResult<Window> {
             format!("the window would end at {to}, before it begins at {from}"),
         ));
     }
-    if it.reason.trim().is_empty() || it.reason.len() > domain::triage::MAX_NOTE_BYTES {
-        return Err(bad("reason", "a reason of 1 to 2000 bytes is needed".to_owned()));
-    }
+    check_texts(it.who.as_deref(), Some(&it.reason), "reason")?;
     Ok(Window {
         id: 0,
         device_id: it.device_id,
-        from: from.to_string(),
-        to: to.to_string(),
+        from,
+        to,
         reason: it.reason,
         who: it.who.unwrap_or_else(|| "unnamed".to_owned()),
     })
+}
+
+/// A setting that the consumers never see must not be taken.
+pub(super) fn check_shared(app: &App) -> ApiResult<()> {
+    if app.shares_settings() {
+        return Ok(());
+    }
+    let detail = "settings lie in the data folder, and the consumers of this warehouse have folders of their own";
+    let error = ApiError::new(StatusCode::CONFLICT, "not_shared", detail);
+    Err(error.hint("`hark maintenance` changes them in a consumer's data folder"))
+}
+
+/// Who did something and why, as people may write it.
+pub(super) fn check_texts(who: Option<&str>, why: Option<&str>, field: &'static str) -> ApiResult<()> {
+    for (field, text, max) in [("who", who, MAX_NAME_BYTES), (field, why, MAX_NOTE_BYTES)] {
+        check_text(field, text, max).map_err(|refused| {
+            ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "bad_body", refused.to_string()).field(field)
+        })?;
+    }
+    Ok(())
 }
 
 /// Ends a maintenance window now
@@ -87,6 +107,7 @@ pub(super) async fn end_window(State(app): State<Arc<App>>, Segment(id): Segment
     let unknown =
         || ApiError::not_found("there is no maintenance window of this number that could end").field("window");
     let id: u64 = id.parse().map_err(|_| unknown())?;
+    check_shared(&app)?;
     let now = clock::now();
     let ended = aside(move || Ok(app.maintenance.end(id, now)?)).await?;
     Ok(Json(WindowDto::new(&ended.ok_or_else(unknown)?, now)))

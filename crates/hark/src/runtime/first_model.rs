@@ -23,13 +23,23 @@ pub(crate) async fn train_when_ready(app: Arc<App>) -> anyhow::Result<()> {
             () = app.stop.cancelled() => return Ok(()),
             () = tokio::time::sleep(wait) => wait = ROUND,
         }
-        let readings: u64 = app.warehouse.devices().await?.iter().map(|it| it.readings).sum();
+        let readings: u64 = match app.warehouse.devices().await {
+            Ok(devices) => devices.iter().map(|it| it.readings).sum(),
+            Err(cause) => {
+                warn!(error = %cause, "the stored readings could not be counted, trying again");
+                continue;
+            }
+        };
         if readings < app.config.train.min_readings || app.live_model.get().is_some() {
             continue;
         }
         info!(readings, "training the first model");
         let order = Order::of(&app.config, Promotion::IfBetter)?;
-        match training::train(app.warehouse.as_ref(), &app.registry, &order, &|_, _| {}).await {
+        let trained = tokio::select! {
+            () = app.stop.cancelled() => return Ok(()),
+            trained = training::train(app.warehouse.as_ref(), &app.registry, &order, &|_, _| {}) => trained,
+        };
+        match trained {
             Ok(trained) => info!("{}", crate::commands::train::sentence(&trained)),
             Err(cause) => {
                 warn!(

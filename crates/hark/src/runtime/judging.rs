@@ -1,8 +1,9 @@
 //! The one judgement of a reading: what the model says of it, and the limits that a person has set.
 
 use detector::limits::{Limits, LimitsError, SignalLimits};
+use detector::quality::{self, Doubt, Physical};
 use detector::{Assessment, DeviceState, Model};
-use domain::{Reading, Signals};
+use domain::{Reading, Signals, Timestamp};
 
 /// The limits of a configuration, by the names of the signals.
 pub(crate) type NamedLimits = Vec<(String, SignalLimits)>;
@@ -12,6 +13,7 @@ pub(crate) type NamedLimits = Vec<(String, SignalLimits)>;
 pub(crate) struct Judging {
     signals: Signals,
     limits: Limits,
+    physical: Vec<Physical>,
 }
 
 impl Judging {
@@ -21,9 +23,14 @@ impl Judging {
     /// When limits contradict themselves.
     pub(crate) fn new(signals: &Signals, named: &NamedLimits) -> Result<Self, LimitsError> {
         let of = |name: &str| named.iter().find(|it| it.0 == name).map(|it| it.1);
-        let limits = signals.iter().map(|it| of(&it.name).unwrap_or_default());
+        let limits: Vec<SignalLimits> = signals.iter().map(|it| of(&it.name).unwrap_or_default()).collect();
+        let physical = signals.iter().zip(&limits).map(|(signal, limits)| Physical {
+            fastest: limits.fastest,
+            ..Physical::of(signal)
+        });
         Ok(Self {
-            limits: Limits::new(signals, limits.collect())?,
+            physical: physical.collect(),
+            limits: Limits::new(signals, limits)?,
             signals: signals.clone(),
         })
     }
@@ -43,6 +50,11 @@ impl Judging {
             }
         };
         self.limits.apply(&self.signals, reading, judged)
+    }
+
+    /// What is doubtful about a reading of a device, before it is taken in.
+    pub(crate) fn doubts(&self, state: &DeviceState, reading: &Reading, horizon: Timestamp) -> Vec<Doubt> {
+        quality::doubts(Some(state), reading, &self.physical, horizon)
     }
 
     /// Whether a reading lies beyond a limit that a person has set.

@@ -1,5 +1,6 @@
 //! Maintenance windows: while one is on, a device is judged and stored, but nothing is learned from it and nobody told.
 
+use anyhow::Context;
 use domain::{DeviceId, TimeRange, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -22,23 +23,40 @@ pub(crate) struct Window {
     pub(crate) id: u64,
     /// Of which device; of all where there is none.
     pub(crate) device_id: Option<String>,
-    /// From this instant, as RFC 3339.
-    pub(crate) from: String,
+    /// From this instant.
+    #[serde(with = "instant")]
+    pub(crate) from: Timestamp,
     /// Before this one.
-    pub(crate) to: String,
+    #[serde(with = "instant")]
+    pub(crate) to: Timestamp,
     /// Why.
     pub(crate) reason: String,
     /// Who made it.
     pub(crate) who: String,
 }
 
+/// An instant as RFC 3339.
+mod instant {
+    use domain::Timestamp;
+    use serde::de::{Deserialize, Deserializer, Error};
+    use serde::ser::Serializer;
+
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes fields by reference")]
+    pub(super) fn serialize<S: Serializer>(at: &Timestamp, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(at)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Timestamp, D::Error> {
+        Timestamp::parse(&String::deserialize(from)?).map_err(D::Error::custom)
+    }
+}
+
 impl Window {
-    /// When it is on. A time that cannot be read, which this program never writes, is never.
+    /// When it is on.
     pub(crate) fn range(&self) -> TimeRange {
-        let at = |text: &str| Timestamp::parse(text).unwrap_or(Timestamp::MIN);
         TimeRange {
-            start: at(&self.from),
-            end: at(&self.to),
+            start: self.from,
+            end: self.to,
         }
     }
 
@@ -76,7 +94,14 @@ impl Maintenance {
     /// Makes a window and says its number.
     pub(crate) fn add(&self, window: Window) -> anyhow::Result<Window> {
         self.change(|windows| {
-            anyhow::ensure!(windows.len() < MOST, "there are {MOST} maintenance windows already");
+            if windows.len() >= MOST {
+                // The oldest that is over makes room: what it covered is long since learned from or dropped.
+                let over = (0..windows.len())
+                    .filter(|at| windows[*at].to <= window.from)
+                    .min_by_key(|at| windows[*at].to);
+                let over = over.with_context(|| format!("there are {MOST} maintenance windows that are not over"))?;
+                windows.remove(over);
+            }
             let id = windows.iter().map(|it| it.id).max().unwrap_or(0) + 1;
             let window = Window { id, ..window };
             windows.push(window.clone());
@@ -87,10 +112,9 @@ impl Maintenance {
     /// Ends a window now; one that has not begun never does. `None` where there is none of this number that could end.
     pub(crate) fn end(&self, id: u64, now: Timestamp) -> anyhow::Result<Option<Window>> {
         self.change(|windows| {
-            let ending = windows.iter_mut().find(|it| it.id == id && it.range().end > now);
+            let ending = windows.iter_mut().find(|it| it.id == id && it.to > now);
             Ok(ending.map(|it| {
-                let start = it.range().start;
-                it.to = now.max(start).to_string();
+                it.to = now.max(it.from);
                 it.clone()
             }))
         })
@@ -109,8 +133,8 @@ mod tests {
         let window = |device_id: Option<&str>, from: i64, to: i64| Window {
             id: 0,
             device_id: device_id.map(str::to_owned),
-            from: at(from).to_string(),
-            to: at(to).to_string(),
+            from: at(from),
+            to: at(to),
             reason: "belt".to_owned(),
             who: "kim".to_owned(),
         };

@@ -2,9 +2,12 @@
 
 #[cfg(feature = "gcp")]
 pub(crate) mod addressed;
+pub(crate) mod answers;
 pub(crate) mod canary;
 pub(crate) mod clock;
 pub(crate) mod consumer;
+mod doubts;
+pub(crate) mod drift;
 pub(crate) mod events;
 pub(crate) mod first_model;
 pub(crate) mod fleet;
@@ -16,6 +19,11 @@ pub(crate) mod registry;
 pub(crate) mod retraining;
 pub(crate) mod rhythm;
 pub(crate) mod shadow;
+#[cfg(feature = "redis")]
+pub(crate) mod shared;
+#[cfg(not(feature = "redis"))]
+#[path = "shared_absent.rs"]
+pub(crate) mod shared;
 pub(crate) mod silence;
 pub(crate) mod training;
 pub(crate) mod tuning;

@@ -31,7 +31,11 @@ pub(crate) async fn run(app: Arc<App>, every: Duration) -> anyhow::Result<()> {
             continue;
         }
         last = clock::now();
-        match challenge(&app).await {
+        let challenged = tokio::select! {
+            () = app.stop.cancelled() => return Ok(()),
+            challenged = challenge(&app) => challenged,
+        };
+        match challenged {
             Ok((version, promoted, why)) => {
                 metrics::retrained(if promoted { "promoted" } else { "kept" });
                 info!(version, promoted, why, "a challenger was trained and tried");
@@ -60,11 +64,15 @@ async fn challenge(app: &Arc<App>) -> anyhow::Result<(String, bool, String)> {
     let tally = shadow::trial(app, Arc::new(trained.model), app.config.train.shadow).await?;
     app.registry.keep_shadow(&version, &tally)?;
     metrics::shadow(&tally);
-    let (promoted, why) = (tally.promoted, tally.why);
-    // A process that is being stopped has not seen enough to decide.
-    if promoted && !app.stop.is_cancelled() {
-        app.registry.promote(&version)?;
-        app.live_model.refresh();
+    if !tally.promoted {
+        return Ok((version, false, tally.why));
     }
-    Ok((version, promoted, why))
+    // What a person has put in force meanwhile was not what it was compared with.
+    if app.registry.live()?.as_deref() != Some(tally.champion.as_str()) {
+        let why = format!("{} is in force no more, which it was compared with", tally.champion);
+        return Ok((version, false, why));
+    }
+    app.registry.promote(&version)?;
+    app.live_model.refresh();
+    Ok((version, true, tally.why))
 }

@@ -93,7 +93,8 @@ mod tests {
                 };
                 fleet.update(&device_id, |it| {
                     let last = it.state.last();
-                    it.watched.hear(&reading, last, at(second));
+                    it.watched.hear(at(second));
+                    it.watched.follow(&reading, last);
                     it.state.push(&reading)
                 });
             }

@@ -86,7 +86,7 @@ pub(crate) async fn train(
         ));
     }
     let excluded = Arc::new(excluded(warehouse, order).await?);
-    let fit_on = ((1.0 - order.holdout) * total as f64).floor().max(1.0) as u64;
+    let fit_on = fit_on(warehouse, order, &excluded, total).await?;
     let mut replay = Replay::new(warehouse, order, fit_on, &excluded);
     let mut baselines = BaselinePass::new(&order.signals);
     while let Some(readings) = replay.next().await? {
@@ -116,10 +116,28 @@ pub(crate) async fn train(
         tokio::task::block_in_place(|| readings.iter().for_each(|it| trial.push(&model, it)));
         progress(
             "evaluating on held-out readings",
-            (replay.seen.saturating_sub(fit_on)) as f64 / (total - fit_on).max(1) as f64,
+            (replay.seen.saturating_sub(fit_on)) as f64 / total.saturating_sub(fit_on).max(1) as f64,
         );
     }
     finish(registry, order, model, trial)
+}
+
+/// How many readings to learn from: what is held out is a share of those that can be learned from.
+async fn fit_on(warehouse: &dyn Warehouse, order: &Order, excluded: &Arc<Excluded>, total: u64) -> anyhow::Result<u64> {
+    let mut replay = Replay::new(warehouse, order, u64::MAX, excluded);
+    while replay.next().await?.is_some() {}
+    if replay.seen < order.min_readings {
+        let error = detector::TrainError::TooFew {
+            have: replay.seen,
+            need: order.min_readings,
+        };
+        let left_out = total.saturating_sub(replay.seen);
+        return Err(anyhow::Error::new(error).context(format!(
+            "not enough to train on: {left_out} of {total} stored readings came late, have times that cannot be believed, or \
+             lie in maintenance or confirmed faults"
+        )));
+    }
+    Ok(((1.0 - order.holdout) * replay.seen as f64).floor().max(1.0) as u64)
 }
 
 fn finish(registry: &Registry, order: &Order, model: Model, trial: Trial) -> anyhow::Result<Trained> {
@@ -170,6 +188,9 @@ fn decide(promotion: Promotion, challenger: &Report, champion: Option<&(Model, R
         (Promotion::Always, _) => (true, "asked to promote always".to_owned()),
         (Promotion::Never, _) => (false, "asked not to promote".to_owned()),
         (Promotion::IfBetter, None) => (true, "no model was in force".to_owned()),
+        (Promotion::IfBetter, Some(_)) if challenger.readings == 0 => {
+            (false, "no reading was left to measure it on".to_owned())
+        }
         (Promotion::IfBetter, Some((model, report))) => compare(challenger, &model.version, report),
     }
 }

@@ -1,12 +1,11 @@
 //! What is watched of one device between its readings: the event that may be going on, how it is told, and how often
 //! the device usually speaks.
 
-use detector::{Assessment, Happening, IncidentRules, Watch};
-use domain::{
-    DeviceId, Incident, IncidentId, IncidentKind, Reading, Severity, SignalShare, Signals, Timestamp, Verdict,
-};
+use detector::{Assessment, Happening, IncidentRules, Sign, Watch};
+use domain::{DeviceId, Incident, IncidentId, Reading, Signals, Timestamp, Verdict};
 use serde::{Deserialize, Serialize};
 
+use super::doubts::{Doubts, PlacesRow};
 use super::rhythm::Rhythm;
 
 /// What is watched of a device.
@@ -15,6 +14,8 @@ pub(crate) struct Watched {
     watch: Watch,
     worst: Worst,
     pub(crate) rhythm: Rhythm,
+    /// What is doubtful about its readings.
+    pub(crate) doubts: Doubts,
     /// When the device was last heard, by the server's clock.
     pub(crate) heard_at: Option<Timestamp>,
 }
@@ -49,22 +50,26 @@ pub(crate) enum Change {
 }
 
 impl Watched {
-    /// Takes in a reading that the device's state took in, and says what it did.
+    /// Takes in a reading that the device's state took in, and says what it did. Without a model there is no assessment of
+    /// a reading within its limits.
     pub(crate) fn step(
         &mut self,
         reading: &Reading,
-        assessment: &Assessment,
+        assessment: Option<&Assessment>,
         signals: &Signals,
         telling: &Telling,
     ) -> Option<(Change, Incident)> {
-        let sign = &mut assessment.sign?;
+        let sign = &mut match assessment {
+            Some(it) => it.sign?,
+            None => Sign::calm(reading.timestamp),
+        };
         if sign.score > telling.threshold {
-            (sign.is_anomaly, sign.tells) = (false, false);
+            (sign.is_anomaly, sign.counts, sign.tells) = (false, false, false);
         }
         let rules = &telling.rules;
         let (watch, happening) = self.watch.step(sign, rules);
         self.watch = watch;
-        if sign.is_anomaly {
+        if let Some(assessment) = assessment.filter(|_| sign.is_anomaly) {
             self.worst.add(&assessment.verdict, sign.at, rules.quiet_seconds);
         }
         let device_id = &reading.device_id;
@@ -82,12 +87,36 @@ impl Watched {
         }
     }
 
-    /// Takes note of a reading that follows the one at `last`.
-    pub(crate) fn hear(&mut self, reading: &Reading, last: Option<Timestamp>, received_at: Timestamp) {
+    /// Takes note of a reading, whatever becomes of it.
+    pub(crate) fn hear(&mut self, received_at: Timestamp) {
         self.heard_at = self.heard_at.max(Some(received_at));
+    }
+
+    /// Takes note of a reading that is taken in and follows the one at `last`.
+    pub(crate) fn follow(&mut self, reading: &Reading, last: Option<Timestamp>) {
         if let Some(last) = last {
             self.rhythm.hear(reading.timestamp.seconds_since(last));
         }
+    }
+
+    /// Whether an incident goes on though the device has not been heard for so long that it is over. While nobody listened,
+    /// which is before `started_at`, nobody was quiet.
+    pub(crate) fn is_over(&self, now: Timestamp, started_at: Timestamp, quiet_seconds: f64) -> bool {
+        let patience = self.rhythm.patience(quiet_seconds).unwrap_or(quiet_seconds);
+        let heard_at = self.heard_at.unwrap_or(started_at).max(started_at);
+        self.watch.open().is_some() && now.seconds_since(heard_at) > patience
+    }
+
+    /// Ends the incident that goes on.
+    pub(crate) fn give_up(&mut self, device_id: &DeviceId, signals: &Signals) -> Option<Incident> {
+        let (watch, happening) = self.watch.give_up();
+        self.watch = watch;
+        let Some(Happening::Closed(event)) = happening else {
+            return None;
+        };
+        let closed = self.told(device_id, &event, signals, Some(event.last));
+        self.worst = Worst::default();
+        Some(closed)
     }
 
     fn told(
@@ -97,11 +126,6 @@ impl Watched {
         signals: &Signals,
         closed_at: Option<Timestamp>,
     ) -> Incident {
-        let share = |it: detector::IncidentSignal| SignalShare {
-            signal: it.signal,
-            share: it.share,
-            direction: it.direction,
-        };
         Incident {
             id: IncidentId::new(device_id, event.began),
             device_id: device_id.clone(),
@@ -111,9 +135,9 @@ impl Watched {
             peak_score: event.peak.0,
             peak_at: event.peak.1,
             readings: event.readings,
-            severity: severity(event.severity()),
-            kind: IncidentKind::from_name(event.kind().as_str()).unwrap_or(IncidentKind::Unusual),
-            signals: event.signals(signals).into_iter().map(share).collect(),
+            severity: event.severity(),
+            kind: event.kind(),
+            signals: event.signals(signals),
             reason: self.worst.sentence(&event.sentence(signals)),
             model_version: self.worst.model_version.clone(),
             closed_at,
@@ -145,14 +169,6 @@ impl Worst {
     }
 }
 
-fn severity(severity: detector::Severity) -> Severity {
-    match severity {
-        detector::Severity::Low => Severity::Notice,
-        detector::Severity::Medium => Severity::Warning,
-        detector::Severity::High => Severity::Critical,
-    }
-}
-
 /// What is watched as it is stored with the device's state, but for the event itself.
 #[derive(Serialize, Deserialize)]
 struct WatchedRow {
@@ -160,6 +176,8 @@ struct WatchedRow {
     worst: Option<Worst>,
     rhythm: Rhythm,
     heard_at: Option<i64>,
+    #[serde(default)]
+    places: PlacesRow,
 }
 
 impl Watched {
@@ -169,6 +187,7 @@ impl Watched {
             worst: (self.worst != Worst::default()).then(|| self.worst.clone()),
             rhythm: self.rhythm,
             heard_at: self.heard_at.map(Timestamp::as_micros),
+            places: PlacesRow::from(&self.doubts),
         };
         let row = serde_json::to_vec(&row).expect("texts and finite numbers have a form in JSON");
         let length = u32::try_from(row.len()).expect("a row is a sentence and a few numbers");
@@ -188,14 +207,15 @@ impl Watched {
             worst: row.worst.unwrap_or_default(),
             rhythm: row.rhythm,
             heard_at: row.heard_at.map(Timestamp::from_micros),
+            doubts: row.places.into(),
         })
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use detector::{Course, MAX_SYMPTOMS, Sign, Symptom};
-    use domain::{Direction, Reason, Values};
+    use detector::{Course, MAX_SYMPTOMS, Symptom};
+    use domain::{Direction, Reason, Severity, Values};
     use proptest::prelude::*;
 
     use super::*;
@@ -257,7 +277,7 @@ mod tests {
             rules: IncidentRules::default(),
             threshold,
         };
-        watched.step(&reading, &assessment, &Signals::default(), &telling)
+        watched.step(&reading, Some(&assessment), &Signals::default(), &telling)
     }
 
     #[test]
@@ -293,6 +313,32 @@ mod tests {
         assert!(shallow(&mut by_line, 0.0));
         assert!(!shallow(&mut moved, -0.5));
         assert!((5..10).any(|at| opens(step_by(&mut moved, at * 10, -0.6, -0.5))));
+    }
+
+    #[test]
+    fn what_lies_between_two_deep_readings_does_not_make_them_one_event() {
+        let mut watched = Watched::default();
+        let scores = [-0.6, -0.3, -0.3, -0.6];
+        let told = (0..)
+            .zip(scores)
+            .filter_map(|(at, score)| step_by(&mut watched, at * 10, score, -0.5));
+        assert_eq!(told.count(), 0);
+    }
+
+    #[test]
+    fn an_incident_of_a_device_that_is_heard_no_more_is_over() {
+        let (mut watched, at) = (Watched::default(), Timestamp::from_secs);
+        let opened = (0..5)
+            .filter_map(|nth| step(&mut watched, nth * 10, -0.6))
+            .next()
+            .unwrap()
+            .1;
+        watched.hear(at(40));
+        assert!(!watched.is_over(at(600), at(0), 600.0) && watched.is_over(at(700), at(0), 600.0));
+        assert!(!watched.is_over(at(700), at(690), 600.0), "nobody listened");
+        let closed = watched.give_up(&opened.device_id, &Signals::default()).unwrap();
+        assert_eq!((&closed.id, closed.closed_at), (&opened.id, Some(at(20))));
+        assert!(!watched.is_over(at(9_000), at(0), 600.0));
     }
 
     proptest! {

@@ -13,6 +13,9 @@ pub(super) fn act(connection: &Connection, id: &IncidentId, action: &Action) -> 
     let Some(stored) = incident_pages::one(connection, id, action.at)? else {
         return Ok(Acted::Unknown);
     };
+    if let Err(refusal) = action.check() {
+        return Ok(Acted::Refused(refusal));
+    }
     let before = stored.triage;
     let (after, detail) = match action.act {
         Act::Undo => match undone(connection, id, action.at)? {

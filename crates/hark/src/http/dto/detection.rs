@@ -41,6 +41,7 @@ pub(crate) struct Detection<'a> {
     pub(crate) verdict: &'a Verdict,
     pub(crate) device_known: bool,
     pub(crate) history: u64,
+    pub(crate) once_in_days: Option<f64>,
 }
 
 impl Serialize for Detection<'_> {
@@ -69,6 +70,7 @@ impl Serialize for Detection<'_> {
             },
         )?;
         map.serialize_entry("reasons", &ReasonsDto(&verdict.reasons))?;
+        map.serialize_entry("once_in_days", &self.once_in_days)?;
         map.serialize_entry("device_known", &self.device_known)?;
         map.serialize_entry("history", &self.history)?;
         map.end()
@@ -116,6 +118,13 @@ impl PartialSchema for Detection<'_> {
             .property("expected", map_of("SpanDto"))
             .property("reasons", reasons)
             .property(
+                "once_in_days",
+                described(
+                    Type::Number,
+                    "In how many days a normal device begins something as unusual once; none where the kind of detector cannot tell.",
+                ),
+            )
+            .property(
                 "device_known",
                 described(Type::Boolean, "Whether the device was ever heard."),
             )
@@ -143,6 +152,7 @@ pub(crate) struct SignalDetection<'a> {
     pub(crate) judgement: Judgement,
     pub(crate) model_version: &'a str,
     pub(crate) reasons: &'a [Reason],
+    pub(crate) once_in_days: Option<f64>,
 }
 
 impl Serialize for SignalDetection<'_> {
@@ -156,6 +166,7 @@ impl Serialize for SignalDetection<'_> {
         map.serialize_entry("model_version", self.model_version)?;
         map.serialize_entry("expected", &self.judgement.expected.map(SpanDto::from))?;
         map.serialize_entry("reasons", &ReasonsDto(self.reasons))?;
+        map.serialize_entry("once_in_days", &self.once_in_days)?;
         map.end()
     }
 }

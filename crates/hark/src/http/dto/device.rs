@@ -26,13 +26,25 @@ pub(crate) struct DeviceDto<'a> {
     pub(crate) last: Option<ReadingDto<'a>>,
     /// How many readings its own history rests on.
     pub(crate) history: u64,
-    /// How far its own history is from outweighing the fleet's; none once it does.
+    /// How many of the readings that it learns from have come; none once it is held to them.
     pub(crate) learning: Option<Learning>,
+    /// What is doubtful about its newest reading: states of the device, not anomalies of the machine.
+    pub(crate) doubts: Vec<DoubtDto<'a>>,
     pub(crate) activity: Activity,
     /// When its maintenance ends; none while it is in none.
     pub(crate) maintenance_until: Option<Time>,
     /// Its newest incident that is not resolved.
     pub(crate) incident: Option<DeviceIncident<'a>>,
+}
+
+/// What is doubtful about what comes from a device.
+#[derive(Debug, serde::Serialize, ToSchema)]
+pub(crate) struct DoubtDto<'a> {
+    /// `flat_lined` (one value again and again), `jumped` (faster than the signal can change), `impossible` (no sensor
+    /// measures such a value), `clock_suspect` (a time too far ahead) or `two_places` (two devices of one name).
+    pub(crate) kind: &'a str,
+    /// The signal that it is about; none where it is about the whole reading.
+    pub(crate) signal: Option<&'a str>,
 }
 
 /// An incident of a device in short.

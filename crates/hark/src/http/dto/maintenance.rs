@@ -31,8 +31,8 @@ impl WindowDto {
         Self {
             id: it.id,
             device_id: it.device_id.clone(),
-            from: it.from.clone(),
-            to: it.to.clone(),
+            from: it.from.to_string(),
+            to: it.to.to_string(),
             reason: it.reason.clone(),
             who: it.who.clone(),
             active: it.range().contains(now),

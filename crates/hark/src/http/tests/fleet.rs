@@ -1,5 +1,7 @@
 //! Devices, the summary, signals, models and health.
 
+use serde_json::json;
+
 use super::support::{Running, masked, reading};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -31,6 +33,45 @@ async fn a_device_whose_last_reading_is_anomalous_is_odd_in_every_answer() {
     assert_eq!(summary["devices"]["odd"], 1);
     assert_eq!(summary["newest_anomalies"][0]["device_id"], "pump-3");
     assert_eq!(summary["by"]["floor"][2]["odd"], 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_believed_is_told_of_the_device() {
+    let running = Running::trained().await;
+    let post = async |room: &str, second: i64, vibration: f64| {
+        let body = json!({"device_id": "twin", "timestamp": format!("2026-01-05T10:00:{second:02}Z"),
+            "location": {"room": room}, "temperature": 20.0, "vibration": vibration});
+        running.post_json("/api/v1/readings", body.to_string()).await;
+        running.get("/api/v1/devices/twin").await.json()["doubts"].clone()
+    };
+    assert_eq!(post("1", 0, 1.0).await, json!([]));
+    assert_eq!(
+        post("1", 10, -1.0).await,
+        json!([{"kind": "impossible", "signal": "vibration"}])
+    );
+    assert_eq!(post("2", 20, 1.0).await, json!([]));
+    assert_eq!(
+        post("1", 30, 1.0).await,
+        json!([{"kind": "two_places", "signal": null}])
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn how_far_the_inputs_have_drifted_from_the_training_is_measured() {
+    let running = Running::trained().await;
+    let psi = async || -> f64 {
+        let metrics = running.get("/metrics").await;
+        let line = "hark_drift_psi{of=\"temperature\"} ";
+        let text = String::from_utf8(metrics.bytes.to_vec()).unwrap();
+        let value = text.lines().find_map(|it| it.strip_prefix(line)).unwrap();
+        value.parse().unwrap()
+    };
+    assert_eq!(psi().await, 0.0);
+    let hot: Vec<String> = (400..440).map(|at| reading("pump-1", at, 45.0)).collect();
+    running
+        .post("/api/v1/readings", "application/x-ndjson", hot.join("\n"))
+        .await;
+    assert!(psi().await > 0.25);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -93,7 +93,7 @@ async fn a_value_beyond_a_limit_is_told_at_once_without_any_model() {
         config.limits = vec![("temperature".to_owned(), limits)];
     })
     .await;
-    let readings = [(0, 29.9), (1, 30.5)].map(|(at, value)| reading("kiln", at, value));
+    let readings = [(-4_000, 29.9), (-3_999, 30.5)].map(|(at, value)| reading("kiln", at, value));
     running
         .post("/api/v1/readings", "application/x-ndjson", readings.join("\n"))
         .await;
@@ -103,6 +103,13 @@ async fn a_value_beyond_a_limit_is_told_at_once_without_any_model() {
     let incidents = list(&running, "").await;
     assert_eq!(incidents.len(), 1, "{incidents:?}");
     assert_eq!(incidents[0]["signals"][0]["signal"], json!("temperature"));
+    assert_eq!(
+        (&incidents[0]["kind"], &incidents[0]["ongoing"]),
+        (&json!("limit"), &json!(true))
+    );
+    let later = reading("kiln", 0, 25.0);
+    running.post("/api/v1/readings", "application/x-ndjson", later).await;
+    assert_eq!(list(&running, "").await[0]["ongoing"], json!(false));
 }
 
 #[tokio::test(flavor = "multi_thread")]

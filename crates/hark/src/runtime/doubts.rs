@@ -1,0 +1,60 @@
+//! What is doubtful about what comes from a device: kept beside its state, told with it, and no incident.
+
+use detector::quality::{Doubt, Places};
+use domain::{Location, Reading, Timestamp};
+use serde::{Deserialize, Serialize};
+
+/// The doubts about the newest reading of a device, and where its readings come from.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(crate) struct Doubts {
+    pub(crate) now: Vec<Doubt>,
+    places: Places,
+}
+
+impl Doubts {
+    /// Takes in a reading and the doubts about it.
+    pub(crate) fn hear(&mut self, reading: &Reading, doubts: Vec<Doubt>) {
+        self.now = doubts;
+        self.now
+            .extend(self.places.hear(reading.location.as_deref(), reading.timestamp));
+    }
+}
+
+/// The parts of a place: building, floor, room.
+type Parts = [Option<String>; 3];
+
+/// Places as they are stored; the doubts follow from the next reading.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(super) struct PlacesRow {
+    now: Option<Parts>,
+    before: Option<(Parts, i64)>,
+    back: Option<i64>,
+}
+
+impl From<&Doubts> for PlacesRow {
+    fn from(doubts: &Doubts) -> Self {
+        let parts = |it: &Location| [it.building.clone(), it.floor.clone(), it.room.clone()];
+        let Places { now, before, back } = &doubts.places;
+        Self {
+            now: now.as_ref().map(parts),
+            before: before.as_ref().map(|(it, at)| (parts(it), at.as_micros())),
+            back: back.map(Timestamp::as_micros),
+        }
+    }
+}
+
+impl From<PlacesRow> for Doubts {
+    fn from(row: PlacesRow) -> Self {
+        let place = |[building, floor, room]: Parts| Location { building, floor, room };
+        let places = Places {
+            now: row.now.map(place),
+            before: row.before.map(|(it, at)| (place(it), Timestamp::from_micros(at))),
+            back: row.back.map(Timestamp::from_micros),
+        };
+        Self {
+            now: Vec::new(),
+            places,
+        }
+    }
+}
