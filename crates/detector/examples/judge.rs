@@ -5,7 +5,9 @@
 use std::collections::HashMap;
 use std::io::{BufRead, BufWriter, Write};
 
-use detector::{BaselinePass, DeviceState, FeaturePass, Happening, IncidentRules, Kind, Plan, ThresholdPolicy, Watch};
+use detector::{
+    Bar, BaselinePass, DeviceState, FeaturePass, Happening, IncidentRules, Kind, Plan, ThresholdPolicy, Watch,
+};
 use domain::{DeviceId, Measurement, Reading, Signal, Signals, Timestamp, Values};
 
 type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
@@ -24,6 +26,11 @@ fn main() -> Outcome<()> {
     let mut pass = FeaturePass::new(plan, signals.clone(), baselines.finish());
     training().for_each(|it| pass.push(it));
     let model = pass.fit("judge".into(), Timestamp::EPOCH, 2)?.0;
+    let interval = rows
+        .windows(2)
+        .map(|it| it[1].0.timestamp.seconds_since(it[0].0.timestamp));
+    let usual = median(interval.filter(|it| *it > 0.0).collect());
+    writeln!(std::io::stderr(), "{},{}", model.bar.resolves(), Bar::most(usual))?;
     let mut out = BufWriter::new(std::io::stdout().lock());
     writeln!(out, "series,timestamp,score,flag,alert,incident,reason")?;
     let mut states: HashMap<DeviceId, (DeviceState, Watch, bool)> = HashMap::new();
@@ -55,6 +62,11 @@ fn main() -> Outcome<()> {
         )?;
     }
     Ok(())
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_unstable_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(1.0)
 }
 
 fn plan() -> Outcome<Plan> {

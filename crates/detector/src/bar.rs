@@ -5,6 +5,7 @@
 //! (Pickands 1975). Its scale comes from the upper fifth of the training scores, of which a part may be anomalies: they are
 //! told from the tail as a second component, spread evenly over all scores (expectation and maximisation).
 
+use crate::incident::IncidentRules;
 use crate::threshold::quantile;
 
 /// The power.
@@ -16,8 +17,16 @@ const BODY: f64 = 0.8;
 /// The share of scores that lies below the upper end which a device's own scores are compared by.
 pub(crate) const UPPER: f64 = 0.9;
 
-/// This share of high readings begins an incident: the others come right after one that did.
+/// This share of seldom high readings begins an incident: the others come right after one that did.
 const CLUSTER: f64 = 0.4;
+
+/// Where this share of all readings is high, half as many of them begin an incident, since they run into one another,
+/// for a device whose incidents close after ten intervals. What closes later runs together earlier, by the root.
+const CROWDED: f64 = 0.04;
+
+/// The share of the most incidents up to which a budget can be kept: beyond it more high readings hardly make more
+/// incidents.
+const KEPT: f64 = 0.6;
 
 /// Steps of expectation and maximisation; it has settled long before.
 const ROUNDS: usize = 60;
@@ -89,17 +98,16 @@ impl Bar {
     /// How often in a week a normal device with this usual interval in seconds begins something as high as this.
     pub(crate) fn weekly(&self, score: f64, interval: f64) -> f64 {
         let beyond = (power(score) - self.start).max(0.0);
-        self.high_readings(interval) * (-beyond / self.scale).exp()
+        let high = self.share * (-beyond / self.scale).exp();
+        CLUSTER * readings(interval) * high / (1.0 + high / crowded(interval))
     }
 
     /// The score that a normal device reaches so often in a week.
     pub(crate) fn level(&self, weekly: f64, interval: f64) -> f64 {
-        let beyond = (self.high_readings(interval) / weekly).max(1.0).ln();
+        let begins = weekly / (CLUSTER * readings(interval));
+        let high = begins / (1.0 - begins / crowded(interval)).max(1e-9);
+        let beyond = (self.share / high).max(1.0).ln();
         (self.start + self.scale * beyond).max(1e-9).ln() / POWER
-    }
-
-    fn high_readings(&self, interval: f64) -> f64 {
-        CLUSTER * self.share * WEEK_SECONDS / interval.max(1e-3)
     }
 
     /// The smallest budget, in false alarms a device and week, that the training could have shown: one in all the time
@@ -108,6 +116,23 @@ impl Bar {
     pub fn resolves(&self) -> f64 {
         1.0 / self.weeks.max(1e-9)
     }
+
+    /// The largest budget, in false alarms a device and week, that can be kept with this usual interval in seconds:
+    /// beyond it incidents run into one another, since one closes only after a while.
+    #[must_use]
+    pub fn most(interval: f64) -> f64 {
+        KEPT * CLUSTER * readings(interval) * crowded(interval)
+    }
+}
+
+fn readings(interval: f64) -> f64 {
+    WEEK_SECONDS / interval.max(1e-3)
+}
+
+/// The share of high readings at which half as many of them begin an incident.
+fn crowded(interval: f64) -> f64 {
+    let quiet = IncidentRules::default().quiet(interval) / interval.max(1e-3);
+    CROWDED * (10.0 / quiet).sqrt()
 }
 
 fn power(score: f64) -> f64 {
@@ -142,6 +167,7 @@ mod tests {
     fn level_and_rate_are_each_others_inverse() {
         let bar = Bar::of(&scores(50_000, 500), 7.0, 0.1);
         for budget in [0.1, 1.0, 10.0, 100.0] {
+            assert!(budget < Bar::most(10.0));
             let again = bar.weekly(bar.level(budget, 10.0), 10.0);
             assert!((again / budget - 1.0).abs() < 1e-9, "{again}");
         }

@@ -25,6 +25,9 @@ const LEAST: f64 = -9.0;
 /// A score counts as so much higher where a new event is told: alerts are seldom, and then less is needed.
 const EVENT: f64 = 0.2;
 
+/// By so much of what a device's own scores are usually higher than its fleet's the line for its flags lies higher.
+const OWN: f64 = 0.15;
+
 /// The interval of a device that was heard once, in seconds.
 const UNHEARD: f64 = 60.0;
 
@@ -35,6 +38,8 @@ struct Weighed<'a> {
     combined: Combined,
     /// The fleet's ranges for a device without history.
     ranges: Option<[Option<Span>; MAX_SIGNALS]>,
+    /// Beyond this a reading of this device is anomalous.
+    line: f64,
     is_anomaly: bool,
     counts: bool,
     tells: bool,
@@ -71,12 +76,14 @@ impl Model {
         let compared = combined.score + event - shift;
         let weekly = self.bar.weekly(compared, interval);
         let tells = compared >= LEAST_LINE && self.budget().is_some_and(|budget| weekly <= budget);
+        let line = self.line + OWN * shift.max(0.0);
         let mut weighed = Weighed {
             state,
             reading,
             combined,
             ranges,
-            is_anomaly: tells || combined.score > self.line,
+            line,
+            is_anomaly: tells || combined.score > line,
             counts: tells || combined.score - shift.max(0.0) > self.line,
             tells,
             weekly,
@@ -152,9 +159,9 @@ impl Model {
     /// The line for this reading: where the budget tells it though it lies below the line of flags, its own score.
     fn line_of(&self, it: &Weighed<'_>) -> f64 {
         if it.is_anomaly {
-            self.line.min(it.combined.score - 1e-9)
+            it.line.min(it.combined.score - 1e-9)
         } else {
-            self.line
+            it.line
         }
     }
 
@@ -222,7 +229,7 @@ impl Weighed<'_> {
             };
             self.parts[at] = match &self.ranges {
                 Some(ranges) => ranges[at].map_or(0.0, |it| outside(value, it)),
-                None => part(signal, value, self.combined.leading),
+                None => part(signal, value, self.combined.leading, self.state.heads.noise(at)),
             };
             self.heaviest = self.heaviest.max(self.parts[at].abs());
         }

@@ -1,15 +1,19 @@
 //! Head A: is the device drifting from its own recent self? Per signal a level, a scale and a time-of-day profile; over
 //! all signals three banks: the largest deviation, the smoothed deviations, the roughness.
 
+mod hold;
+
 use domain::MAX_SIGNALS;
 
 use super::banks::{Bank, Care};
 use super::codec::{Reader, Writer};
 use super::former::{Former, Return};
+use super::level::Level;
 use super::moment::Moment;
 use super::profile::Profile;
 use super::tempo::Weights;
 use crate::features::StateError;
+use hold::Regime;
 
 /// Deviations are told apart up to so many scales.
 const CLIP: f64 = 1_000.0;
@@ -19,6 +23,9 @@ const SMOOTH_CLIP: f64 = 3.0;
 
 /// What one signal moves the level by is clipped at so many scales.
 const LEVEL_CLIP: f64 = 5.0;
+
+/// The same in what is remembered of all times, while a new level may be a fault's.
+const NEW_CLIP: f64 = 3.0;
 
 /// What enters the scale is clipped at so many scales.
 const SCALE_CLIP: f64 = 3.0;
@@ -45,8 +52,8 @@ const STUCK: u32 = 5;
 const RUNS: f32 = 0.01;
 const LONGEST_RUN: u32 = 50;
 
-/// A smoothed deviation of this many times what is usual holds all learning.
-const GATE: f64 = 4.0;
+/// The noise of a signal is at least this share of its scale.
+const LEAST_NOISE: f64 = 0.1;
 
 const CARE: Care = Care {
     coupling: 0.8,
@@ -62,7 +69,7 @@ pub(crate) const SPOKEN: f64 = 30.0;
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct SignalDrift {
     profile: Profile<24>,
-    pub(crate) level: f64,
+    level: Level,
     variance: f64,
     smooth: f64,
     rough: f64,
@@ -91,7 +98,7 @@ pub(crate) struct SignalDrift {
 impl SignalDrift {
     pub(crate) const EMPTY: Self = Self {
         profile: Profile::EMPTY,
-        level: 0.0,
+        level: Level::EMPTY,
         variance: 0.0,
         smooth: 0.0,
         rough: 1.0,
@@ -112,23 +119,25 @@ impl SignalDrift {
     };
 
     /// Measures a value: how many scales it lies from what is expected.
-    fn observe(&mut self, value: f64, moment: &Moment<'_>, weights: &Weights, is_held: bool) -> f64 {
-        let is_learning = moment.is_learning;
+    fn observe(&mut self, value: f64, moment: &Moment<'_>, weights: &Weights, regime: Regime) -> f64 {
         let units = weights.units;
         if self.seen == 0 {
-            (self.level, self.long_mean) = (value, value);
+            self.level.begin(value);
+            self.long_mean = value;
         }
         self.repeat(value);
         self.age += units;
-        self.remember(value, weights, is_learning);
+        if regime != Regime::Odd {
+            self.remember(value, weights, moment.is_learning, regime);
+        }
         let expected = self.profile.expect(moment.hour);
-        let deviation = value - self.level;
-        if !is_held {
+        let deviation = value - self.level.value;
+        if regime != Regime::Odd {
             self.profile
                 .take(deviation, weights.profile.max(units / (self.age + units)));
         }
         let left = deviation - expected;
-        self.center = self.level + expected;
+        self.center = self.level.value + expected;
         self.scale = if self.seen > 5 {
             self.variance.max(0.0).sqrt().max(self.least_scale())
         } else {
@@ -191,11 +200,12 @@ impl SignalDrift {
         }
     }
 
-    fn remember(&mut self, value: f64, weights: &Weights, is_learning: bool) {
+    fn remember(&mut self, value: f64, weights: &Weights, is_learning: bool, regime: Regime) {
         let weight = weights.scale.max(weights.units / self.age).min(1.0);
         let mut deviation = value - self.long_mean;
         if !is_learning {
-            let reach = LEVEL_CLIP * self.long_scale();
+            let clip = if regime == Regime::New { NEW_CLIP } else { LEVEL_CLIP };
+            let reach = clip * self.long_scale();
             deviation = deviation.clamp(-reach, reach);
         }
         self.long_mean += weight * deviation;
@@ -218,9 +228,14 @@ impl SignalDrift {
         ((value - self.long_mean) / (self.long_scale() + 1e-9)).clamp(-CLIP, CLIP)
     }
 
+    /// Whether the smoothed deviation lies to one side.
+    fn is_aside(&self) -> bool {
+        f64::from(self.parts[1]).abs() > ASIDE.0
+    }
+
     /// Goes back to what was usual before the present level was taken for usual.
     fn restore(&mut self) {
-        (self.level, self.variance) = (self.former.level, self.former.variance);
+        (self.level.value, self.variance) = (self.former.level, self.former.variance);
         (self.smooth, self.last) = (self.former.mean, self.former.mean);
     }
 
@@ -228,19 +243,25 @@ impl SignalDrift {
     fn absorb(&mut self, value: f64, weights: &Weights, is_learning: bool) {
         let early = if is_learning { weights.units / self.age } else { 0.0 };
         let scale = self.variance.max(0.0).sqrt();
-        let (mut moved, mut measured) = (value - self.level, value - self.level);
+        let mut moved = value - self.level.value;
+        let mut measured = moved;
         if self.seen > 20 {
             moved = moved.clamp(-LEVEL_CLIP * scale, LEVEL_CLIP * scale);
             measured = (value - self.center).clamp(-SCALE_CLIP * scale, SCALE_CLIP * scale);
         }
         self.variance += weights.scale.max(early) * (measured * measured * SCALE_BIAS - self.variance);
-        self.level += weights.level.max(early) * moved;
+        self.level.follow(moved, weights, early);
+    }
+
+    /// Takes the newest value for part of a new level.
+    fn adopt(&mut self, value: f64, weights: &Weights, nth: u32) {
+        self.level.adopt(value - self.center, weights, nth);
     }
 
     fn write(&self, to: &mut Writer<'_>) {
         self.profile.write(to);
+        self.level.write(to);
         let numbers = [
-            self.level,
             self.variance,
             self.smooth,
             self.rough,
@@ -264,12 +285,12 @@ impl SignalDrift {
 
     fn read(from: &mut Reader<'_>) -> Result<Self, StateError> {
         let profile = Profile::read(from)?;
-        let mut numbers = [0.0; 10];
+        let level = Level::read(from)?;
+        let mut numbers = [0.0; 9];
         for number in &mut numbers {
             *number = from.double()?;
         }
         let [
-            level,
             variance,
             smooth,
             rough,
@@ -313,6 +334,8 @@ pub(crate) struct Drift {
     rough: Bank,
     /// For how many units learning has been held.
     held: f64,
+    /// How many readings of a new level were taken in; 0 when none is being found.
+    adopted: u32,
     /// Whether the level before the present one is known, and how the device comes back to it.
     back: Return,
     age: f64,
@@ -328,6 +351,7 @@ impl Drift {
             smooth: Bank::new(n_signals),
             rough: Bank::new(n_signals),
             held: 0.0,
+            adopted: 0,
             back: Return::EMPTY,
             age: 0.0,
         }
@@ -338,12 +362,13 @@ impl Drift {
         let speaks = self.age >= SPOKEN;
         self.age += moment.weights.units;
         let n_signals = self.signals.len();
+        let regime = self.regime();
         let (mut smooth, mut rough) = ([0.0; MAX_SIGNALS], [0.0; MAX_SIGNALS]);
         let (mut spike, mut present) = (0.0_f64, 0.0);
         for (at, value) in moment.values.iter().enumerate() {
             let Some(value) = value else { continue };
             let signal = &mut self.signals[at];
-            let z = signal.observe(value, moment, &moment.weights_of(at), self.held > 0.0);
+            let z = signal.observe(value, moment, &moment.weights_of(at), regime);
             spike = spike.max(z.abs());
             smooth[at] = signal.smooth - self.smooth.mean(at);
             rough[at] = (signal.rough + 1e-4).ln() - self.rough.mean(at);
@@ -371,43 +396,6 @@ impl Drift {
         banks
     }
 
-    /// Holds learning while the smoothed deviations are far out. A hold that lasts too long ends in a new level, and
-    /// the one before is remembered; a device that is back there is taken for what it was.
-    fn hold(&mut self, moment: &Moment<'_>, smooth: f64) {
-        let before = self.held;
-        let holds = !moment.is_learning && smooth > GATE;
-        self.held = if holds { before + moment.weights.units } else { 0.0 };
-        if before <= moment.longest_hold && self.held > moment.longest_hold && self.back.forgets(&moment.pace.tempo) {
-            self.back = Return::from_now();
-            for signal in &mut self.signals {
-                signal.former = Former::of(signal.level, signal.variance);
-            }
-        }
-        if self.back.is_known() && self.returns(moment, smooth) {
-            self.signals.iter_mut().for_each(SignalDrift::restore);
-            (self.back, self.held) = (Return::EMPTY, 0.0);
-        }
-    }
-
-    /// Whether the last readings were as those before the present level was taken for usual, and odd for it.
-    fn returns(&mut self, moment: &Moment<'_>, smooth: f64) -> bool {
-        let is_odd = smooth > CARE.robust;
-        let mut means = [0.0; MAX_SIGNALS];
-        let (mut is_like, mut present) = (is_odd, 0.0);
-        for (at, value) in moment.values.iter().enumerate() {
-            let Some(value) = value else { continue };
-            let signal = &mut self.signals[at];
-            let expected = signal.center - signal.level;
-            is_like &= signal
-                .former
-                .resembles(value - expected, signal.least_scale(), self.back.run());
-            means[at] = signal.former.mean - self.smooth.mean(at);
-            present += 1.0;
-        }
-        let square = self.smooth.square(&means[..self.signals.len()], &CARE) / f64::max(present, 1.0);
-        self.back.step(is_like, moment.weights.units) && square.sqrt() < CARE.robust
-    }
-
     fn absorb(&mut self, moment: &Moment<'_>, banks: &Banks, smooth: &[f64], rough: &[f64]) {
         let early = if moment.is_learning {
             moment.weights.units / self.age
@@ -422,8 +410,18 @@ impl Drift {
         for (at, value) in moment.values.iter().enumerate() {
             let Some(value) = value else { continue };
             let signal = &mut self.signals[at];
-            signal.absorb(value, &moment.weights_of(at), moment.is_learning);
+            let weights = moment.weights_of(at);
+            if self.adopted > 0 && signal.is_aside() {
+                signal.adopt(value, &weights, self.adopted);
+            } else {
+                signal.absorb(value, &weights, moment.is_learning);
+            }
         }
+    }
+
+    /// The noise of a signal from reading to reading, in its scale, which also holds what it does more slowly.
+    pub(crate) fn noise(&self, at: usize) -> f64 {
+        (self.rough.mean(at).exp() / 2.0).sqrt().clamp(LEAST_NOISE, 1.0)
     }
 
     pub(crate) fn write(&self, to: &mut Writer<'_>) {
@@ -431,6 +429,7 @@ impl Drift {
         self.smooth.write(to);
         self.rough.write(to);
         to.double(self.held);
+        to.count(self.adopted);
         self.back.write(to);
         to.double(self.age);
     }
@@ -442,6 +441,7 @@ impl Drift {
             smooth: Bank::read(from, n_signals)?,
             rough: Bank::read(from, n_signals)?,
             held: from.double()?,
+            adopted: from.count()?,
             back: Return::read(from)?,
             age: from.double()?,
         })

@@ -8,6 +8,7 @@ mod codec;
 mod drift;
 mod event;
 mod former;
+mod level;
 mod moment;
 mod place;
 mod profile;
@@ -101,6 +102,11 @@ impl Heads {
     /// The value of a signal of late, smoothed, and what it was over a long time, both without the course of the day.
     pub(crate) fn course(&self, at: usize) -> (f64, f64) {
         self.events.get(at).map_or((0.0, 0.0), SignalEvents::course)
+    }
+
+    /// The noise of a signal from reading to reading, in its scale.
+    pub(crate) fn noise(&self, at: usize) -> f64 {
+        self.drift.noise(at)
     }
 
     /// The device's usual interval in seconds; 0 before the second reading.

@@ -41,7 +41,7 @@ impl Default for IncidentRules {
 }
 
 impl IncidentRules {
-    fn quiet(&self, interval: f64) -> f64 {
+    pub(crate) fn quiet(&self, interval: f64) -> f64 {
         self.quiet_seconds.max(self.quiet_intervals * interval)
     }
 }
