@@ -5,8 +5,10 @@ cache=${XDG_CACHE_HOME:-$HOME/.cache}/hark
 mkdir -p "$cache"
 work=$(mktemp -d)
 pids=()
+emulators=
 end_all() {
   local code=$?
+  [ -z "$emulators" ] || "$root/scripts/emulators" stop "$emulators" || true
   [ ${#pids[@]} = 0 ] || kill -TERM "${pids[@]}" 2>/dev/null || true
   [ ${#pids[@]} = 0 ] || wait "${pids[@]}" 2>/dev/null || true
   rm -rf "$work"
@@ -35,6 +37,24 @@ venv() { # folder, requirements file, options of pip…
   python3 -m venv "$folder"
   "$folder/bin/pip" install --quiet --no-compile --disable-pip-version-check "$@" --requirement "$file"
   cp "$file" "$folder/requirements.txt"
+}
+
+start_emulators() { # of Google's cloud, with the variables that lead to them
+  local addresses
+  emulators=$work/emulators
+  # In two steps, so that a failure ends the script rather than asking Google itself.
+  addresses=$("$root/scripts/emulators" start "$emulators")
+  eval "$addresses"
+  : "${PUBSUB_EMULATOR_HOST:?}" "${BIGQUERY_REST_ENDPOINT:?}"
+  export PROJECT_ID=hark-test HARK__BUS__KIND=pubsub HARK__WAREHOUSE__KIND=bigquery
+}
+
+speaks_to_google() { # hark: whether it was built with Google Cloud, and emulators can be had here
+  (cd "$work" && PROJECT_ID=it HARK__BUS__KIND=pubsub HARK__WAREHOUSE__KIND=bigquery "$1" config check >/dev/null 2>&1) &&
+    command -v gcloud >/dev/null && command -v javac >/dev/null && return
+  echo "NOT TRIED  needs a hark built with --features gcp, gcloud with its Pub/Sub emulator, and a JDK"
+  [ -z "${HARK_CHECK_ALL:-}" ] || exit 1
+  return 1
 }
 
 free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }

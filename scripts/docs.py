@@ -1,12 +1,21 @@
 #!/usr/bin/python3
 """Executes the code blocks of the documents, page by page, each page in an empty folder; and checks every link.
 
-    docs.py HARK PAGE.md…
+    docs.py HARK PAGE.md…      both
+    docs.py links PAGE.md…     the links alone
 
-A block of `sh` is run by bash and must succeed; one of `toml` must pass `hark config check`. A comment before a block changes that:
+A block of `sh` is run by bash and must succeed; one of `toml` must pass `hark config check`; one of `text` is no code. Any other
+must say why it is not run. A comment before a block changes what is done:
 
     <!-- not executed: WHY -->     it is left out, and the reason is printed
     <!-- goes on: PATTERN -->      it keeps running; the page goes on when a line with PATTERN came
+    <!-- ends: CODE -->            it must end with that code instead of 0
+
+A page may say once that a test of the program runs its blocks of `bash`:
+
+    <!-- blocks of bash are executed by FILE -->
+
+`cargo run --release --` is run as the hark that is given.
 """
 import os
 import pathlib
@@ -16,7 +25,7 @@ import sys
 import tempfile
 import time
 
-BLOCK = re.compile(r"(?:<!-- (not executed|goes on): (.+?) -->\n+)?^```(\w+)[^\n]*\n(.*?)^```$", re.S | re.M)
+BLOCK = re.compile(r"(?:<!-- (not executed|goes on|ends): ([^\n]+?) -->\n+)?^```(\w*)[^\n]*\n(.*?)^```$", re.S | re.M)
 PATIENCE = 180
 
 
@@ -60,10 +69,10 @@ class Page:
                 self.failed(code, log.read_text())
             time.sleep(0.2)
 
-    def run(self, code):
+    def run(self, code, expected=0):
         ran = subprocess.run(["bash", "-eo", "pipefail", "-c", code], cwd=self.folder / "work", env=self.environment, timeout=PATIENCE,
                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-        if ran.returncode != 0:
+        if ran.returncode != expected:
             self.failed(code, ran.stdout)
 
     def check(self, code):
@@ -71,17 +80,26 @@ class Page:
         self.run(f"hark --config {self.folder}/checked.toml config check")
 
     def blocks(self):
-        counts = {"executed": 0, "left out": 0}
-        for mark, what, language, code in BLOCK.findall(self.page.read_text()):
+        counts, text = {"executed": 0, "left out": 0}, self.page.read_text()
+        tested = re.search(r"<!-- blocks of bash are executed by (\S+) -->", text)
+        for mark, what, language, code in BLOCK.findall(text):
+            code = code.replace("cargo run --release --", "hark")
             if mark == "not executed":
                 counts["left out"] += 1
                 print(f"  left out: {what}")
             elif language == "sh":
-                self.start(code, what) if mark else self.run(code)
+                if mark == "goes on":
+                    self.start(code, what)
+                else:
+                    self.run(code, int(what) if mark == "ends" else 0)
                 counts["executed"] += 1
             elif language == "toml":
                 self.check(code)
                 counts["executed"] += 1
+            elif language == "bash" and tested and pathlib.Path(tested[1]).is_file():
+                counts["left out"] += 1
+            elif language != "text":
+                sys.exit(f"FAILED  {self.page}: a block of `{language}` is neither run nor marked:\n{code}")
         return counts
 
     def stop(self):
@@ -95,6 +113,9 @@ def main(hark, pages):
     faults = [fault for page in pages for fault in links(page)]
     if faults:
         sys.exit("\n".join(faults))
+    if hark is None:
+        print(f"{len(pages)} pages, all links lead somewhere")
+        return
     total = 0
     for file in pages:
         with tempfile.TemporaryDirectory() as folder:
@@ -108,4 +129,4 @@ def main(hark, pages):
     print(f"{len(pages)} pages, all links lead somewhere, {total} blocks executed")
 
 
-main(pathlib.Path(sys.argv[1]).resolve(), [pathlib.Path(it) for it in sys.argv[2:]])
+main(None if sys.argv[1] == "links" else pathlib.Path(sys.argv[1]).resolve(), [pathlib.Path(it) for it in sys.argv[2:]])

@@ -445,7 +445,7 @@ async fn drop_old(app: Arc<App>, retention: Duration) -> anyhow::Result<()> {
 }
 
 /// The recorder of this process, installed at the first call.
-fn prometheus(signals: &Signals) -> PrometheusHandle {
+pub(crate) fn prometheus(signals: &Signals) -> PrometheusHandle {
     static HANDLE: OnceLock<PrometheusHandle> = OnceLock::new();
     let install = || {
         let recorder = crate::metrics::recorder();

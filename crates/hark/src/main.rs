@@ -13,6 +13,7 @@ mod logging;
 mod metrics;
 mod output;
 mod progress;
+mod report;
 mod runtime;
 mod shutdown;
 mod table;
@@ -46,18 +47,21 @@ fn run(cli: Cli) -> anyhow::Result<Exit> {
         Command::Serve(_) => block_on(commands::serve::run(config()?))?,
         Command::Dashboard(_) => block_on(commands::dashboard::run(config()?))?,
         Command::Backtest(args) => return backtest::run(&config()?, &args, format),
-        Command::Forest(command) => commands::forest::run(&command)?,
+        Command::Forest(command) => commands::forest::run(&command, format)?,
         Command::Models(command) => commands::models::run(&config()?, &command, format)?,
         Command::Import(args) => block_on(commands::import::run(config()?, args))?,
         Command::Export(args) => block_on(commands::export::run(config()?, args))?,
         Command::DeadLetters(command) => block_on(commands::dead_letters::run(config()?, command, format))?,
         Command::Incidents(command) => block_on(commands::incidents::run(config()?, command, format))?,
         Command::Maintenance(command) => commands::maintenance::run(&config()?, command, format)?,
+        Command::Report(args) => block_on(report::run(config()?, args))?,
         Command::Config(command) => commands::config::run(&flags, &command, format)?,
         Command::Setup(args) => block_on(commands::setup::run(config()?, args, format))?,
         Command::Doctor => block_on(commands::doctor::run(config()?, format))?,
         Command::Health { url } => block_on(commands::health::run(url))?,
         Command::Completions { shell } => commands::completions::run(shell)?,
+        Command::Man { folder } => commands::man::run(&folder)?,
+        Command::Openapi => commands::openapi::run()?,
     }
     Ok(Exit::Ok)
 }

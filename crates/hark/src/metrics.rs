@@ -129,7 +129,10 @@ pub(crate) fn describe(signals: &Signals) {
             HEARTBEAT,
             "When a stage of the pipeline last showed a sign of life, seconds since 1970",
         ),
-        (BUILD, "1, with the version of the program"),
+        (
+            BUILD,
+            "1, with the version of the program and the commit that it was built from",
+        ),
     ] {
         describe_gauge!(name, help);
     }
@@ -169,7 +172,7 @@ fn start_at_zero(signals: &Signals) {
     for stage in Stage::ALL {
         gauge!(HEARTBEAT, "stage" => stage.as_str()).set(0.0);
     }
-    gauge!(BUILD, "version" => env!("CARGO_PKG_VERSION")).set(1.0);
+    gauge!(BUILD, "version" => env!("CARGO_PKG_VERSION"), "commit" => env!("HARK_COMMIT")).set(1.0);
 }
 
 /// A message came in.

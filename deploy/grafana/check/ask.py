@@ -67,7 +67,7 @@ def query(prometheus, expression):
 def metrics(expression):
     """The names in an expression: for one that rightly returns nothing now, they must exist all the same."""
     bare = re.sub(r'\{[^}]*\}|\[[^\]]*\]|"[^"]*"', "", expression)
-    return set(re.findall(r"\b(?:hark|process)_[a-z_]+|ALERTS", bare))
+    return set(re.findall(r"\b(?:hark|process|container)_[a-z_]+|ALERTS", bare))
 
 
 def panels(prometheus, files):

@@ -16,11 +16,11 @@ pub(crate) use self::forest::{
     ForestCommand, ForestExportArgs, ForestFitArgs, ForestImportArgs, ForestScoreArgs, NumbersArgs,
 };
 pub(crate) use running::{
-    ConsumeArgs, DashboardArgs, Promotion, ServeArgs, SetupArgs, SimulateArgs, Speed, TrainArgs, UpArgs,
+    ConsumeArgs, DashboardArgs, OperationArgs, Promotion, ServeArgs, SetupArgs, SimulateArgs, Speed, TrainArgs, UpArgs,
 };
 pub(crate) use stored::{
     ConfigCommand, DeadLettersCommand, IncidentChoice, IncidentsCommand, LetterChoice, MaintenanceCommand,
-    ModelsCommand,
+    ModelsCommand, ReportArgs, ReportFormat,
 };
 pub(crate) use tables::{BacktestArgs, ExportArgs, ImportArgs};
 
@@ -29,7 +29,7 @@ pub(crate) use tables::{BacktestArgs, ExportArgs, ImportArgs};
 /// It takes readings of temperature, vibration or any other signal from a fleet of devices, judges each one as it
 /// arrives, keeps all of them, and says what is odd and why.
 #[derive(Debug, Parser)]
-#[command(name = "hark", version, max_term_width = 100, disable_help_subcommand = true, after_help = EXAMPLES)]
+#[command(name = "hark", version = env!("HARK_VERSION"), max_term_width = 100, disable_help_subcommand = true, after_help = EXAMPLES)]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) global: Global,
@@ -123,6 +123,8 @@ pub(crate) enum Command {
     /// Learn nothing and tell nobody while people work on a device
     #[command(subcommand)]
     Maintenance(MaintenanceCommand),
+    /// Tell what happened in a week: incidents, silent devices, quality of data and models
+    Report(ReportArgs),
     /// Write, check and show the configuration
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -141,6 +143,14 @@ pub(crate) enum Command {
         /// Which shell
         shell: clap_complete::Shell,
     },
+    /// Write the manual pages of all commands into a folder
+    Man {
+        /// Where to; it is made if it is not there
+        #[arg(value_name = "FOLDER")]
+        folder: PathBuf,
+    },
+    /// Write the description of the API, OpenAPI as JSON, to stdout
+    Openapi,
 }
 
 impl Cli {

@@ -1,5 +1,6 @@
 //! The commands that run: up, simulate, consume, train, serve, dashboard, setup.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
@@ -132,13 +133,31 @@ impl SimulateArgs {
     }
 }
 
+/// Where a process that serves no API tells how it is.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct OperationArgs {
+    /// Tell metrics and health at this address: /metrics, /livez and /readyz [default: nowhere]
+    #[arg(long, value_name = "ADDRESS", value_parser = address)]
+    pub(crate) metrics_listen: Option<SocketAddr>,
+    /// Allow an address that others can reach, without a password
+    #[arg(long, requires = "metrics_listen")]
+    pub(crate) insecure: bool,
+}
+
+fn address(text: &str) -> Result<SocketAddr, String> {
+    let text = text.replacen("localhost:", "127.0.0.1:", 1);
+    text.parse()
+        .map_err(|_| "write it as 127.0.0.1:9464 or [::1]:9464".to_owned())
+}
+
 /// `hark consume`
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "\
 Examples:
   hark simulate --history 1d | hark consume        a day of messages through the whole pipeline
   hark consume --input messages.ndjson
-  hark consume --bus pubsub                        from Google Pub/Sub, side by side with others")]
+  hark consume --bus pubsub                        from Google Pub/Sub, side by side with others
+  hark consume --metrics-listen 127.0.0.1:9464     with /metrics for Prometheus")]
 pub(crate) struct ConsumeArgs {
     /// Messages, one a line; - is stdin [default: the bus, where processes share it; else stdin]
     #[arg(long, value_name = "FILE")]
@@ -149,6 +168,8 @@ pub(crate) struct ConsumeArgs {
     /// End when the bus brought nothing for so long
     #[arg(long, value_name = "SPAN", value_parser = parse_span, conflicts_with = "input")]
     pub(crate) until_idle: Option<Duration>,
+    #[command(flatten)]
+    pub(crate) operation: OperationArgs,
 }
 
 impl ConsumeArgs {
@@ -173,7 +194,8 @@ pub(crate) enum Promotion {
 #[command(after_help = "\
 Examples:
   hark train                                   on everything that is stored
-  hark train --since 2025-08-01 --promote never")]
+  hark train --since 2025-08-01 --promote never
+  hark train --every 1d --metrics-listen 127.0.0.1:9464    as a service, with /metrics for Prometheus")]
 pub(crate) struct TrainArgs {
     /// Whether the new model takes over
     #[arg(long, value_enum, default_value_t = Promotion::IfBetter)]
@@ -187,6 +209,11 @@ pub(crate) struct TrainArgs {
     /// The share of the time, at its end, that is kept aside to measure the model on
     #[arg(long, value_name = "SHARE")]
     pub(crate) holdout: Option<f64>,
+    /// Go on: train again so long after the last training, and every minute while there is too little to train on
+    #[arg(long, value_name = "SPAN", value_parser = parse_span, conflicts_with = "until")]
+    pub(crate) every: Option<Duration>,
+    #[command(flatten)]
+    pub(crate) operation: OperationArgs,
 }
 
 impl TrainArgs {

@@ -1,10 +1,13 @@
 //! The commands on what is kept: models, dead letters, the configuration.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use domain::{Label, Severity, Standing, Timestamp};
 
+use super::instant;
+use crate::config::parse_span;
 use crate::table::Place;
 
 /// `hark models …`
@@ -224,4 +227,43 @@ pub(crate) enum ConfigCommand {
         #[arg(long)]
         origin: bool,
     },
+}
+
+/// How a report is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ReportFormat {
+    /// Text with a little markup
+    Markdown,
+    /// A page of its own, with plots
+    Html,
+}
+
+/// `hark report`
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "\
+Examples:
+  hark report                                  the last seven days, as Markdown
+  hark report --output week.html               as a page with plots
+  hark report --last 1d --to 2025-08-07T00:00:00Z")]
+pub(crate) struct ReportArgs {
+    /// How long a time it tells of, up to 62 days; up to two days by the hour
+    #[arg(long, value_name = "SPAN", value_parser = report_span, default_value = "7d")]
+    pub(crate) last: Duration,
+    /// When that time ends [default: now]
+    #[arg(long, value_name = "TIME", value_parser = instant)]
+    pub(crate) to: Option<Timestamp>,
+    /// Where to write; - is stdout
+    #[arg(long, value_name = "FILE", default_value = "-")]
+    pub(crate) output: Place,
+    /// How to write [default: what the name of the output says, else markdown]
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    pub(crate) report_format: Option<ReportFormat>,
+}
+
+fn report_span(text: &str) -> Result<Duration, String> {
+    const LONGEST: Duration = Duration::from_secs(62 * 86_400);
+    match parse_span(text)? {
+        span if span.is_zero() || span > LONGEST => Err("expected a span up to 62 days, such as 7d".to_owned()),
+        span => Ok(span),
+    }
 }

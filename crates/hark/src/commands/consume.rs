@@ -1,17 +1,17 @@
 //! `hark consume`: messages from the bus, a file or stdin through the whole pipeline.
 
-use std::io::BufRead;
 use std::time::Duration;
 
-use anyhow::Context;
 use async_trait::async_trait;
 use bus::{Batch, BusError, Subscriber};
 use tokio_util::sync::CancellationToken;
 
 use crate::app::{App, Tasks};
 use crate::cli::ConsumeArgs;
+use crate::commands::operation;
 use crate::commands::target::{Tally, Target};
 use crate::config::Config;
+use crate::http::Operation;
 use crate::output::say;
 use crate::table::Place;
 use crate::{shutdown, table};
@@ -24,10 +24,11 @@ const BATCH: usize = 1_000;
 pub(crate) async fn run(config: Config, args: ConsumeArgs) -> anyhow::Result<()> {
     let stop = CancellationToken::new();
     shutdown::on_signals(stop.clone())?;
+    let listener = operation::listen(&args.operation).await?;
     let mut tasks = Tasks::new();
     let input = match args.input {
-        Some(place) => place.reader()?,
-        None if !config.bus.kind.is_shared() => Place::Standard.reader()?,
+        Some(place) => place,
+        None if !config.bus.kind.is_shared() => Place::Standard,
         None => {
             let (app, subscriber) = App::open(config, stop.clone()).await?;
             let subscriber = match args.until_idle {
@@ -35,15 +36,18 @@ pub(crate) async fn run(config: Config, args: ConsumeArgs) -> anyhow::Result<()>
                 None => subscriber,
             };
             app.start(subscriber, &mut tasks);
+            operation::serve(listener, Operation::of(&app), &mut tasks)?;
             say("consuming from the bus; Ctrl-C stops");
             return shutdown::join(tasks, stop).await;
         }
     };
     let (app, subscriber) = App::open(config.on_embedded_bus(), stop.clone()).await?;
     app.start(subscriber, &mut tasks);
+    operation::serve(listener, Operation::of(&app), &mut tasks)?;
     let (sender, receiver) = tokio::sync::mpsc::channel(4 * BATCH);
-    // A blocking read of stdin cannot be cancelled, so it has a thread of its own that ends with the process.
-    std::thread::spawn(move || read(input, &sender));
+    // A blocking read of stdin cannot be cancelled, not even that of its first bytes: it has a thread of its own that
+    // ends with the process.
+    std::thread::spawn(move || read(&input, &sender));
     let until = stop.clone();
     tasks.spawn(async move {
         tokio::select! {
@@ -74,13 +78,21 @@ impl Subscriber for UntilIdle {
 
 type Line = anyhow::Result<Vec<u8>>;
 
-fn read(mut input: Box<dyn BufRead + Send>, sender: &tokio::sync::mpsc::Sender<Line>) {
+fn read(place: &Place, sender: &tokio::sync::mpsc::Sender<Line>) {
+    let mut input = match place.reader() {
+        Ok(input) => input,
+        Err(cause) => {
+            // A receiver that is gone has ended for a reason of its own.
+            let _ended = sender.blocking_send(Err(cause));
+            return;
+        }
+    };
     loop {
         let payload = match table::next_line(&mut input) {
             Ok(None) => return,
             Ok(Some(line)) if line.trim_ascii().is_empty() => continue,
             Ok(Some(line)) => Ok(line.trim_ascii().to_vec()),
-            Err(cause) => Err(cause),
+            Err(cause) => Err(cause.context("failed to read the messages")),
         };
         let failed = payload.is_err();
         if sender.blocking_send(payload).is_err() || failed {
@@ -95,10 +107,7 @@ async fn publish(app: &App, mut lines: tokio::sync::mpsc::Receiver<Line>) -> any
     let mut tally = Tally::default();
     let mut waiting = Vec::with_capacity(BATCH);
     while lines.recv_many(&mut waiting, BATCH).await > 0 {
-        let payloads = waiting
-            .drain(..)
-            .collect::<anyhow::Result<_>>()
-            .context("failed to read the messages")?;
+        let payloads = waiting.drain(..).collect::<anyhow::Result<_>>()?;
         tally.add(target.send(payloads, "stdin").await?);
     }
     say(tally);

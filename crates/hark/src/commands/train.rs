@@ -1,31 +1,140 @@
-//! `hark train`: a new version from the stored readings.
+//! `hark train`: a new version from the stored readings, once or again and again.
 
+use std::sync::Arc;
+use std::time::Duration;
+
+use detector::TrainError;
 use domain::{TimeRange, Timestamp};
+use tokio_util::sync::CancellationToken;
+use tracing::warn;
+use warehouse::Warehouse;
 
-use crate::app::{open_registry, open_warehouse_to_read};
+use crate::app::{self, Tasks, open_registry, open_warehouse_to_read};
 use crate::cli::TrainArgs;
+use crate::commands::operation;
 use crate::config::Config;
+use crate::http::Operation;
 use crate::output::say;
 use crate::progress::Progress;
+use crate::runtime::clock;
+use crate::runtime::events::Events;
+use crate::runtime::live_model::LiveModel;
+use crate::runtime::registry::Registry;
 use crate::runtime::training::{self, Order, Trained};
+use crate::{metrics, shutdown};
+
+/// When a training that failed, or had too little to learn from, is tried again.
+const AGAIN: Duration = Duration::from_secs(60);
 
 /// Trains, and says what came of it. It may run beside the process that serves.
 pub(crate) async fn run(config: Config, args: TrainArgs) -> anyhow::Result<()> {
-    let warehouse = open_warehouse_to_read(&config).await?;
-    let registry = open_registry(&config)?;
-    let range = TimeRange {
-        start: args.since.unwrap_or(Timestamp::MIN),
-        end: args.until.unwrap_or(Timestamp::MAX),
+    let stop = CancellationToken::new();
+    shutdown::on_signals(stop.clone())?;
+    let listener = operation::listen(&args.operation).await?;
+    let mut tasks = Tasks::new();
+    let prometheus = app::prometheus(&config.signals);
+    let trainer = Trainer {
+        warehouse: open_warehouse_to_read(&config).await?,
+        registry: Arc::new(open_registry(&config)?),
+        config,
+        args,
     };
-    let order = Order {
-        range,
-        ..Order::of(&config, args.promote)?
+    let operation = Operation {
+        warehouse: trainer.warehouse.clone(),
+        app: None,
+        prometheus,
+        data: trainer.config.data.dir.clone(),
+        stop: stop.clone(),
     };
-    let progress = Progress::new("training");
-    let trained = training::train(warehouse.as_ref(), &registry, &order, &|_, share| progress.at(share)).await?;
-    progress.done();
-    say(format_args!("{}", sentence(&trained)));
-    Ok(())
+    operation::serve(listener, operation, &mut tasks)?;
+    let until = stop.clone();
+    match trainer.args.every {
+        None => tasks.spawn(async move { trainer.once(until).await }),
+        Some(every) => tasks.spawn(async move { trainer.on_schedule(every, until).await }),
+    };
+    shutdown::join(tasks, stop).await
+}
+
+/// What a training needs.
+struct Trainer {
+    config: Config,
+    args: TrainArgs,
+    warehouse: Arc<dyn Warehouse>,
+    registry: Arc<Registry>,
+}
+
+impl Trainer {
+    async fn train(&self) -> anyhow::Result<Trained> {
+        let range = TimeRange {
+            start: self.args.since.unwrap_or(Timestamp::MIN),
+            end: self.args.until.unwrap_or(Timestamp::MAX),
+        };
+        let order = Order {
+            range,
+            ..Order::of(&self.config, self.args.promote)?
+        };
+        let progress = Progress::new("training");
+        let trained = training::train(self.warehouse.as_ref(), &self.registry, &order, &|_, share| {
+            progress.at(share);
+        })
+        .await?;
+        progress.done();
+        Ok(trained)
+    }
+
+    async fn once(&self, stop: CancellationToken) -> anyhow::Result<()> {
+        tokio::select! {
+            () = stop.cancelled() => anyhow::bail!("the training was stopped before its end; nothing was registered"),
+            trained = self.train() => say(sentence(&trained?)),
+        }
+        Ok(())
+    }
+
+    /// Trains so long after the model in force was trained, at once if there is none, until told to stop. The metrics
+    /// tell the model in force, whoever trained it.
+    async fn on_schedule(&self, every: Duration, stop: CancellationToken) -> anyhow::Result<()> {
+        let signals = self.config.signals.clone();
+        let live = LiveModel::open(self.registry.clone(), signals, Arc::new(Events::new()));
+        let mut wait = live.get().map_or(Duration::ZERO, |it| {
+            let age = clock::now().seconds_since(it.provenance.created_at).max(0.0);
+            every.saturating_sub(Duration::from_secs_f64(age))
+        });
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return Ok(()),
+                () = tokio::time::sleep(wait) => {}
+            }
+            // A training that is cut short registers nothing.
+            let trained = tokio::select! {
+                () = stop.cancelled() => return Ok(()),
+                trained = self.train() => trained,
+            };
+            wait = match trained {
+                Ok(trained) => {
+                    metrics::retrained(if trained.promoted { "promoted" } else { "kept" });
+                    say(sentence(&trained));
+                    every
+                }
+                Err(cause) => {
+                    tell_failure(&cause);
+                    every.min(AGAIN)
+                }
+            };
+            live.refresh();
+        }
+    }
+}
+
+fn tell_failure(cause: &anyhow::Error) {
+    if let Some(few @ TrainError::TooFew { .. }) = cause.downcast_ref() {
+        say(format_args!("no training yet: {few}"));
+    } else {
+        metrics::retrained("failed");
+        warn!(
+            error = format!("{cause:#}"),
+            "training failed, trying again in a minute"
+        );
+    }
 }
 
 /// What came of a training, for a person.

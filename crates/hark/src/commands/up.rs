@@ -48,7 +48,7 @@ pub(crate) async fn run(config: Config, args: UpArgs) -> anyhow::Result<()> {
     app.retrain(&mut tasks);
     say(format_args!(
         "hark {} keeps its data in `{}`",
-        env!("CARGO_PKG_VERSION"),
+        env!("HARK_VERSION"),
         app.config.data.dir.display()
     ));
     let empty = app.warehouse.devices().await?.is_empty();

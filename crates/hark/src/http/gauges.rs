@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::LazyLock;
+use std::time::UNIX_EPOCH;
 
 use metrics::{describe_gauge, gauge};
 use metrics_process::Collector;
@@ -26,6 +27,10 @@ const DISK_FREE: &str = "hark_disk_free_bytes";
 const DISK_SIZE: &str = "hark_disk_size_bytes";
 const STORE: &str = "hark_warehouse_bytes";
 const LOG: &str = "hark_warehouse_log_bytes";
+const BACKUP: &str = "hark_backup_timestamp_seconds";
+
+/// Whoever makes backups touches this file of the data folder after each.
+const LAST_BACKUP: &str = "last-backup";
 
 /// So many places and kinds have series of their own; the rest is `other`.
 const MAX_PLACES: usize = 20;
@@ -33,6 +38,14 @@ const MAX_TYPES: usize = 8;
 
 /// Sets every gauge to how things are now.
 pub(super) async fn sample(shared: &Shared) -> ApiResult<()> {
+    sample_process(Some(&shared.app), &shared.app.config.data.dir);
+    devices(&*census(shared).await?);
+    gauge!(DEAD_LETTERS).set(shared.app.warehouse.dead_letter_count().await? as f64);
+    Ok(())
+}
+
+/// Sets those of the process and its disk, and of its end of the bus and what it judged if it takes part.
+pub(super) fn sample_process(app: Option<&App>, data: &Path) {
     static PROCESS: LazyLock<Collector> = LazyLock::new(|| {
         describe();
         let collector = Collector::default();
@@ -40,12 +53,12 @@ pub(super) async fn sample(shared: &Shared) -> ApiResult<()> {
         collector
     });
     PROCESS.collect();
-    bus(&shared.app);
-    drift(&shared.app);
-    disk(&shared.app.config.data.dir);
-    devices(&*census(shared).await?);
-    gauge!(DEAD_LETTERS).set(shared.app.warehouse.dead_letter_count().await? as f64);
-    Ok(())
+    if let Some(app) = app {
+        bus(app);
+        drift(app);
+    }
+    disk(data);
+    backup(data);
 }
 
 fn describe() {
@@ -68,6 +81,10 @@ fn describe() {
         (DISK_SIZE, "Room on the disk of the data folder"),
         (STORE, "Size of the warehouse's file"),
         (LOG, "Size of the warehouse's write-ahead log"),
+        (
+            BACKUP,
+            "When `last-backup` in the data folder was touched, seconds since 1970; absent where nobody ever did",
+        ),
     ] {
         describe_gauge!(name, help);
     }
@@ -89,6 +106,14 @@ fn drift(app: &App) {
     }
     let psi = shift.and_then(|it| it.scores);
     gauge!(DRIFT, "of" => "score").set(psi.unwrap_or(0.0));
+}
+
+fn backup(dir: &Path) {
+    let touched = std::fs::metadata(dir.join(LAST_BACKUP)).and_then(|it| it.modified());
+    let since = touched.ok().and_then(|it| it.duration_since(UNIX_EPOCH).ok());
+    if let Some(since) = since {
+        gauge!(BACKUP).set(since.as_secs_f64());
+    }
 }
 
 fn disk(dir: &Path) {

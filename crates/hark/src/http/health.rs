@@ -7,8 +7,10 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use domain::{TimeRange, Timestamp};
+use metrics_exporter_prometheus::PrometheusHandle;
+use tokio_util::sync::CancellationToken;
 use utoipa::ToSchema;
-use warehouse::ReadingQuery;
+use warehouse::{ReadingQuery, Warehouse};
 
 use super::dto::Time;
 use super::error::{ApiError, ApiResult};
@@ -62,8 +64,13 @@ pub(super) async fn livez() -> axum::Json<Word> {
 #[utoipa::path(get, path = "/readyz", tag = "operation",
     responses((status = 200, body = Word), (status = 503, body = super::dto::problem::Problem, content_type = "application/problem+json")))]
 pub(super) async fn readyz(State(app): State<Arc<App>>) -> ApiResult<axum::Json<Word>> {
+    ready(&app.stop, app.warehouse.as_ref()).await
+}
+
+/// Whether a process that is asked to stop by this and keeps readings there can work.
+pub(super) async fn ready(stop: &CancellationToken, warehouse: &dyn Warehouse) -> ApiResult<axum::Json<Word>> {
     let away = |code, detail: &str| ApiError::new(StatusCode::SERVICE_UNAVAILABLE, code, detail);
-    if app.stop.is_cancelled() {
+    if stop.is_cancelled() {
         return Err(away("stopping", "Hark is being stopped"));
     }
     let at = Timestamp::EPOCH;
@@ -75,7 +82,7 @@ pub(super) async fn readyz(State(app): State<Arc<App>>) -> ApiResult<axum::Json<
         limit: 1,
         after: None,
     };
-    match tokio::time::timeout(READY_PATIENCE, app.warehouse.readings(nothing)).await {
+    match tokio::time::timeout(READY_PATIENCE, warehouse.readings(nothing)).await {
         Ok(Ok(_)) => Ok(axum::Json(Word { status: "ready" })),
         Ok(Err(cause)) => Err(away("warehouse_away", "the warehouse cannot be read").caused_by(cause)),
         Err(_) => Err(away("warehouse_away", "the warehouse does not answer")),
@@ -86,6 +93,11 @@ pub(super) async fn readyz(State(app): State<Arc<App>>) -> ApiResult<axum::Json<
 #[utoipa::path(get, path = "/metrics", tag = "operation", responses((status = 200, body = String, content_type = "text/plain")))]
 pub(super) async fn metrics(State(shared): State<Shared>) -> ApiResult<Response> {
     gauges::sample(&shared).await?;
+    Ok(exposition(&shared.app.prometheus))
+}
+
+/// What is counted, as Prometheus reads it.
+pub(super) fn exposition(prometheus: &PrometheusHandle) -> Response {
     let kind = [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
-    Ok((kind, shared.app.prometheus.render()).into_response())
+    (kind, prometheus.render()).into_response()
 }

@@ -18,6 +18,7 @@ mod incidents;
 mod labels;
 mod maintenance;
 mod models;
+mod operation;
 mod query;
 mod readings;
 mod serve;
@@ -43,6 +44,7 @@ use tower_http::compression::CompressionLayer;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+pub(crate) use operation::{Operation, operation_router};
 pub(crate) use serve::serve;
 
 use self::cached::Cached;
@@ -94,6 +96,11 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .layer(CatchPanicLayer::custom(panicked))
         .layer(middleware::from_fn(guard::guard))
         .layer(middleware::from_fn(watch::watch))
+}
+
+/// What the API takes and answers.
+pub(crate) fn openapi() -> utoipa::openapi::OpenApi {
+    documented().split_for_parts().1
 }
 
 fn documented() -> OpenApiRouter<Shared> {

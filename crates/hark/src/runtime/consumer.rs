@@ -277,7 +277,15 @@ impl Consumer {
         if let Some(shared) = &self.shared {
             shared.take_up(&self.fleet, &silent.iter().collect()).await;
         } else if self.is_one_of_many {
-            for (device_id, state) in self.warehouse.device_states().await? {
+            let states = match self.warehouse.device_states().await {
+                Ok(states) => states,
+                Err(cause) if cause.kind == WarehouseErrorKind::Retryable => {
+                    warn!(error = %cause, "device states could not be read, incidents of silent devices stay open");
+                    return Ok(());
+                }
+                Err(cause) => return Err(cause),
+            };
+            for (device_id, state) in states {
                 if silent.contains(&device_id)
                     && let Err(cause) = self.fleet.take_up(device_id.clone(), &state)
                 {

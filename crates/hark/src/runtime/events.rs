@@ -18,6 +18,7 @@ const KEPT_READINGS: usize = 10_000;
 const BEHIND: usize = 64;
 
 /// How many events may wait to be told to other processes; more are left out.
+#[cfg(feature = "redis")]
 const WAITING: usize = 256;
 
 /// One thing that happened.
@@ -149,6 +150,7 @@ impl Events {
     }
 
     /// What happens in this process from now on, for telling it to others. It may be asked for once.
+    #[cfg(feature = "redis")]
     pub(crate) fn outgoing(&self) -> mpsc::Receiver<Event> {
         let (sender, receiver) = mpsc::channel(WAITING);
         let is_first = self.outgoing.set(sender).is_ok();

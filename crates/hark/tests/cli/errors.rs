@@ -123,3 +123,13 @@ fn a_reader_that_goes_away_is_no_error() {
     assert!(line.starts_with('{'), "{line}");
     assert_eq!((child.wait().unwrap().code(), said.as_str()), (Some(0), ""));
 }
+
+#[test]
+fn metrics_for_everybody_need_an_explicit_word() {
+    let folder = Folder::new();
+    check(
+        "insecure-metrics",
+        &folder,
+        &["consume", "--metrics-listen", "0.0.0.0:9464"],
+    );
+}

@@ -2,7 +2,7 @@
 
 use super::Folder;
 
-const COMMANDS: [&[&str]; 41] = [
+const COMMANDS: [&[&str]; 44] = [
     &[],
     &["up"],
     &["simulate"],
@@ -38,12 +38,15 @@ const COMMANDS: [&[&str]; 41] = [
     &["maintenance", "list"],
     &["maintenance", "add"],
     &["maintenance", "end"],
+    &["report"],
     &["config"],
     &["config", "init"],
     &["config", "check"],
     &["config", "show"],
     &["doctor"],
     &["completions"],
+    &["man"],
+    &["openapi"],
 ];
 
 #[test]
@@ -81,4 +84,26 @@ fn completions_name_the_commands() {
     for shell in ["bash", "zsh", "fish"] {
         assert!(folder.ok(&["completions", shell]).contains("dead-letters"), "{shell}");
     }
+}
+
+#[test]
+fn the_manual_has_a_page_for_every_command_with_its_flags() {
+    let folder = Folder::new();
+    folder.ok(&["man", "pages"]);
+    for command in COMMANDS {
+        let mut name = vec!["hark"];
+        name.extend(command);
+        let page = std::fs::read_to_string(folder.path(&format!("pages/{}.1", name.join("-")))).unwrap();
+        assert!(page.contains(".SH NAME") && page.contains("hark"), "{command:?}");
+    }
+    let train = std::fs::read_to_string(folder.path("pages/hark-train.1")).unwrap();
+    assert!(train.contains("\\-\\-metrics\\-listen"), "{train}");
+}
+
+#[test]
+fn the_description_of_the_api_is_json_that_names_its_paths() {
+    let folder = Folder::new();
+    let document: serde_json::Value = serde_json::from_str(&folder.ok(&["openapi"])).unwrap();
+    assert!(document["paths"]["/detect"]["post"].is_object());
+    assert!(document["openapi"].as_str().unwrap().starts_with("3.1"));
 }

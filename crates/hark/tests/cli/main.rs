@@ -6,6 +6,7 @@ mod data;
 mod errors;
 mod forest;
 mod help;
+mod report;
 mod settings;
 
 use std::path::{Path, PathBuf};

@@ -9,5 +9,6 @@
 
 mod incidents;
 mod kill;
+mod operation;
 mod support;
 mod swap;

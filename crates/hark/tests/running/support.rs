@@ -1,6 +1,6 @@
 //! A running hark, as its users see it: a process, a port, a data folder.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
@@ -9,7 +9,7 @@ use serde_json::Value;
 /// A hark process that is killed when it goes out of scope.
 pub(crate) struct Hark {
     child: Child,
-    /// `http://127.0.0.1:PORT` of the API.
+    /// `http://127.0.0.1:PORT` of the API, or of the metrics where there is no API.
     pub(crate) api: String,
 }
 
@@ -21,12 +21,18 @@ impl Hark {
 
     /// Starts hark with these arguments and waits until it says where its API listens.
     pub(crate) fn start(data: &Path, args: &[&str]) -> Self {
+        Self::start_until(data, args, "API")
+    }
+
+    /// Starts hark with these arguments and waits for the line of this word, which says where it listens. Its stdin
+    /// stays open.
+    pub(crate) fn start_until(data: &Path, args: &[&str], word: &str) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_hark"))
             .args(args)
             .args(["--log-format", "json", "--data-dir"])
             .arg(data)
             .current_dir(data)
-            .stdin(Stdio::null())
+            .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()
@@ -40,7 +46,7 @@ impl Hark {
                 "hark ended before it listened:\n{said}"
             );
             said.push_str(&line);
-            if let Some(rest) = line.strip_prefix("API") {
+            if let Some(rest) = line.strip_prefix(word) {
                 break rest.split_whitespace().next().unwrap().to_owned();
             }
         };
@@ -51,6 +57,17 @@ impl Hark {
                 .for_each(|it| eprintln!("hark: {it}"))
         });
         Self { child, api }
+    }
+
+    /// Writes a line to its stdin.
+    pub(crate) fn tell(&mut self, line: &str) {
+        writeln!(self.child.stdin.as_mut().unwrap(), "{line}").unwrap();
+    }
+
+    /// GETs a text, and its status.
+    pub(crate) fn text(&self, path: &str) -> (u16, String) {
+        let mut answer = agent().get(format!("{}{path}", self.api)).call().unwrap();
+        (answer.status().as_u16(), answer.body_mut().read_to_string().unwrap())
     }
 
     /// Ends the process at once, as a power cut would.

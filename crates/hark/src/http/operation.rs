@@ -1,0 +1,66 @@
+//! What a process without an API tells of itself: whether it lives, whether it can work, and its metrics.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::State;
+use axum::middleware;
+use axum::response::Response;
+use axum::routing::get;
+use metrics_exporter_prometheus::PrometheusHandle;
+use tokio_util::sync::CancellationToken;
+use warehouse::Warehouse;
+
+use super::error::ApiResult;
+use super::health::{self, Word};
+use super::{gauges, guard, unknown_method, unknown_path, watch};
+use crate::app::App;
+
+/// What there is to look at.
+#[derive(Clone)]
+pub(crate) struct Operation {
+    pub(crate) warehouse: Arc<dyn Warehouse>,
+    /// The parts that a consumer has; none for a process that only reads.
+    pub(crate) app: Option<Arc<App>>,
+    pub(crate) prometheus: PrometheusHandle,
+    /// The data folder, whose disk is looked at.
+    pub(crate) data: PathBuf,
+    pub(crate) stop: CancellationToken,
+}
+
+impl Operation {
+    /// That of a running Hark.
+    pub(crate) fn of(app: &Arc<App>) -> Self {
+        Self {
+            warehouse: app.warehouse.clone(),
+            app: Some(app.clone()),
+            prometheus: app.prometheus.clone(),
+            data: app.config.data.dir.clone(),
+            stop: app.stop.clone(),
+        }
+    }
+}
+
+/// `/livez`, `/readyz` and `/metrics`, as the API has them. What only the API's answers count, such as devices by state,
+/// is left to the servers.
+pub(crate) fn operation_router(operation: Operation) -> Router {
+    Router::new()
+        .route("/livez", get(health::livez))
+        .route("/readyz", get(readyz))
+        .route("/metrics", get(metrics))
+        .with_state(operation)
+        .fallback(unknown_path)
+        .method_not_allowed_fallback(unknown_method)
+        .layer(middleware::from_fn(guard::guard))
+        .layer(middleware::from_fn(watch::watch))
+}
+
+async fn readyz(State(it): State<Operation>) -> ApiResult<axum::Json<Word>> {
+    health::ready(&it.stop, it.warehouse.as_ref()).await
+}
+
+async fn metrics(State(it): State<Operation>) -> Response {
+    gauges::sample_process(it.app.as_deref(), &it.data);
+    health::exposition(&it.prometheus)
+}
