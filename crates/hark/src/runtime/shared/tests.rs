@@ -121,8 +121,13 @@ fn heard(fleet: &Fleet, device_id: &DeviceId) -> u64 {
     fleet.read(device_id, |it| it.map_or(0, |it| it.readings()))
 }
 
+/// As patient as a busy machine needs it.
 fn open(server: &Server) -> Arc<Shared> {
-    Shared::open(&server.config()).unwrap().unwrap()
+    let config = Redis {
+        patience: Duration::from_secs(1),
+        ..server.config()
+    };
+    Shared::open(&config).unwrap().unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]
