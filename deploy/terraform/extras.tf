@@ -23,3 +23,23 @@ resource "google_billing_budget" "month" {
     }
   }
 }
+
+# What consumers and servers share beside topic and tables: it can be lost at any time, so one without a replica does.
+resource "google_redis_instance" "shared" {
+  count              = var.redis_memory_gb > 0 ? 1 : 0
+  name               = "hark-shared"
+  region             = var.region
+  labels             = var.labels
+  tier               = "BASIC"
+  memory_size_gb     = var.redis_memory_gb
+  redis_version      = "REDIS_7_2"
+  authorized_network = var.network
+
+  redis_configs = {
+    maxmemory-policy = "volatile-lru"
+  }
+}
+
+locals {
+  redis_settings = { for it in google_redis_instance.shared : "REDIS_URL" => "redis://${it.host}:${it.port}" }
+}

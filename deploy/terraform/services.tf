@@ -3,7 +3,7 @@
 
 locals {
   run = var.image == null ? {} : { image = var.image }
-  settings = {
+  settings = merge(local.redis_settings, {
     PROJECT_ID                          = var.project_id
     TOPIC_NAME                          = var.topic_name
     SUBSCRIPTION_NAME                   = var.subscription_name
@@ -11,8 +11,9 @@ locals {
     HARK__WAREHOUSE__KIND               = "bigquery"
     HARK__WAREHOUSE__BIGQUERY__DATASET  = var.dataset_id
     HARK__WAREHOUSE__BIGQUERY__LOCATION = coalesce(var.dataset_location, var.region)
+    HARK__REGISTRY__URL                 = google_storage_bucket.models.url
     HARK__DATA__DIR                     = "/data"
-  }
+  })
 }
 
 resource "google_cloud_run_v2_service" "server" {
@@ -25,7 +26,18 @@ resource "google_cloud_run_v2_service" "server" {
 
   template {
     service_account = google_service_account.parts["server"].email
-    timeout         = "3600s"
+
+    dynamic "vpc_access" {
+      for_each = google_redis_instance.shared
+      content {
+        egress = "PRIVATE_RANGES_ONLY"
+        network_interfaces {
+          network = vpc_access.value.authorized_network
+        }
+      }
+    }
+
+    timeout = "3600s"
 
     scaling {
       min_instance_count = var.servers.min
@@ -50,7 +62,7 @@ resource "google_cloud_run_v2_service" "server" {
 
       resources {
         limits = { cpu = "1", memory = "1Gi" }
-        # It watches the registry of models between requests.
+        # It watches the pointer of the models between requests.
         cpu_idle = false
       }
 
@@ -68,19 +80,6 @@ resource "google_cloud_run_v2_service" "server" {
           path = "/livez"
           port = 8000
         }
-      }
-
-      volume_mounts {
-        name       = "models"
-        mount_path = "/data/models"
-      }
-    }
-
-    volumes {
-      name = "models"
-      gcs {
-        bucket    = google_storage_bucket.models.name
-        read_only = true
       }
     }
   }
@@ -100,6 +99,16 @@ resource "google_cloud_run_v2_worker_pool" "consumer" {
   template {
     service_account = google_service_account.parts["consumer"].email
 
+    dynamic "vpc_access" {
+      for_each = google_redis_instance.shared
+      content {
+        egress = "PRIVATE_RANGES_ONLY"
+        network_interfaces {
+          network = vpc_access.value.authorized_network
+        }
+      }
+    }
+
     containers {
       image = each.value
       args  = ["consume"]
@@ -115,19 +124,6 @@ resource "google_cloud_run_v2_worker_pool" "consumer" {
       resources {
         limits = { cpu = "1", memory = "1Gi" }
       }
-
-      volume_mounts {
-        name       = "models"
-        mount_path = "/data/models"
-      }
-    }
-
-    volumes {
-      name = "models"
-      gcs {
-        bucket    = google_storage_bucket.models.name
-        read_only = true
-      }
     }
   }
 }
@@ -142,7 +138,18 @@ resource "google_cloud_run_v2_service" "dashboard" {
 
   template {
     service_account = google_service_account.parts["dashboard"].email
-    timeout         = "3600s"
+
+    dynamic "vpc_access" {
+      for_each = google_redis_instance.shared
+      content {
+        egress = "PRIVATE_RANGES_ONLY"
+        network_interfaces {
+          network = vpc_access.value.authorized_network
+        }
+      }
+    }
+
+    timeout = "3600s"
 
     scaling {
       min_instance_count = 0
@@ -196,19 +203,6 @@ resource "google_cloud_run_v2_service" "dashboard" {
           port = 8000
         }
       }
-
-      volume_mounts {
-        name       = "models"
-        mount_path = "/data/models"
-      }
-    }
-
-    volumes {
-      name = "models"
-      gcs {
-        bucket    = google_storage_bucket.models.name
-        read_only = true
-      }
     }
   }
 }
@@ -240,19 +234,6 @@ resource "google_cloud_run_v2_job" "trainer" {
 
         resources {
           limits = { cpu = "2", memory = "4Gi" }
-        }
-
-        volume_mounts {
-          name       = "models"
-          mount_path = "/data/models"
-        }
-      }
-
-      volumes {
-        name = "models"
-        gcs {
-          bucket    = google_storage_bucket.models.name
-          read_only = false
         }
       }
     }

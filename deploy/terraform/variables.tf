@@ -109,3 +109,15 @@ variable "deletion_protection" {
   type        = bool
   default     = true
 }
+
+variable "redis_memory_gb" {
+  description = "GiB of a Memorystore for Redis that consumers and servers share states and live events through; 0 is none"
+  type        = number
+  default     = 0
+}
+
+variable "network" {
+  description = "The VPC network of the Memorystore; consumers and servers reach it from there"
+  type        = string
+  default     = "default"
+}

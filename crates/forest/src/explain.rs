@@ -7,7 +7,7 @@
 
 use crate::forest::{Forest, WidthError};
 use crate::matrix::narrow;
-use crate::tree::{PLANE, Tree, share};
+use crate::tree::{PLANE, Term, Tree, share};
 
 /// A score taken apart.
 #[derive(Debug, Clone, PartialEq)]
@@ -30,8 +30,8 @@ impl Explanation {
 }
 
 impl Forest {
-    /// Takes the score of a row apart. A hyperplane's share is divided evenly among its columns, and a value the row lacks adds
-    /// nothing beyond rounding.
+    /// Takes the score of a row apart. A hyperplane's share is divided among its columns by how far each lies from the mean of the
+    /// node to the side that the row went to; a value the row lacks adds nothing beyond rounding.
     ///
     /// # Errors
     /// When the row has another width than the forest.
@@ -74,24 +74,41 @@ fn attribute(tree: &Tree, row: &[f32], from: usize, weight: f64, changes: &mut [
         if value.is_nan() {
             let left_share = share(tree.counts[left], tree.counts[left + 1]);
             for (child, share) in [(left, left_share), (left + 1, 1.0 - left_share)] {
-                blame(tree, node.feature, share * change(child), changes);
+                blame(tree, node.feature, share * change(child), &[], 0.0, changes);
                 attribute(tree, row, child, weight * share, changes);
             }
             return;
         }
-        let child = if value <= node.threshold { left } else { left + 1 };
-        blame(tree, node.feature, change(child), changes);
+        let (child, side) = if value <= node.threshold {
+            (left, -1.0)
+        } else {
+            (left + 1, 1.0)
+        };
+        blame(tree, node.feature, change(child), row, side, changes);
         at = child;
     }
 }
 
-fn blame(tree: &Tree, feature: u16, change: f64, changes: &mut [f64]) {
+/// Puts a change down to the column of a split, or to the columns of a hyperplane by their parts in the way to a side.
+fn blame(tree: &Tree, feature: u16, change: f64, row: &[f32], side: f64, changes: &mut [f64]) {
     if feature & PLANE == 0 {
         changes[usize::from(feature)] += change;
         return;
     }
     let terms = &tree.planes[usize::from(feature & !PLANE)].terms;
-    for &(column, _) in terms {
-        changes[usize::from(column)] += change / terms.len() as f64;
+    let part = |term: &Term| {
+        let value = row
+            .get(usize::from(term.column))
+            .map_or(0.0, |it| f64::from(*it) - f64::from(term.center));
+        (side * f64::from(term.weight) * value).max(0.0)
+    };
+    let whole: f64 = terms.iter().map(part).sum();
+    for term in terms {
+        let share = if whole > 0.0 {
+            part(term) / whole
+        } else {
+            1.0 / terms.len() as f64
+        };
+        changes[usize::from(term.column)] += change * share;
     }
 }

@@ -1,7 +1,9 @@
 //! Fitting: growing the trees over threads and drawing the line between usual and anomalous.
 
+use std::ops::Range;
+
 use crate::forest::Forest;
-use crate::grow::grow;
+use crate::grow::{Draw, grow};
 use crate::matrix::Matrix;
 use crate::params::{CheckedParams, Contamination};
 use crate::random::Random;
@@ -26,8 +28,18 @@ impl Forest {
         }
         let params = params.params();
         let subsample = params.subsample.min(table.rows());
-        let grow_one = |tree| grow(table, subsample, params.extension, Random::of_tree(params.seed, tree));
-        let trees = grow_all(params.trees, threads, &grow_one);
+        let draw = |tree| Draw::new(table, subsample, Random::of_tree(params.seed, tree));
+        let grow_some = |trees: Range<usize>| {
+            let mut draws = trees.map(draw).peekable();
+            let mut grown = Vec::with_capacity(draws.len());
+            while let Some(drawn) = draws.next() {
+                // Drawn before this tree grows, the rows of the next one are near by then.
+                draws.peek();
+                grown.push(grow(table, params.extension, drawn));
+            }
+            grown
+        };
+        let trees = grow_all(params.trees, threads, &grow_some);
         let mut forest = Self::from_trees(trees, table.columns(), subsample as u32, PAPER_OFFSET);
         if let Contamination::Share(share) = params.contamination {
             let mut scores = vec![0.0; table.rows()];
@@ -38,21 +50,15 @@ impl Forest {
     }
 }
 
-fn grow_all(count: usize, threads: usize, grow_one: &(dyn Fn(usize) -> Tree + Sync)) -> Vec<Tree> {
+fn grow_all(count: usize, threads: usize, grow_some: &(dyn Fn(Range<usize>) -> Vec<Tree> + Sync)) -> Vec<Tree> {
     let per_thread = count.div_ceil(threads.max(1));
     if per_thread >= count {
-        return (0..count).map(grow_one).collect();
+        return grow_some(0..count);
     }
     std::thread::scope(|scope| {
         let workers: Vec<_> = (0..count)
             .step_by(per_thread)
-            .map(|first| {
-                scope.spawn(move || {
-                    (first..(first + per_thread).min(count))
-                        .map(grow_one)
-                        .collect::<Vec<_>>()
-                })
-            })
+            .map(|first| scope.spawn(move || grow_some(first..(first + per_thread).min(count))))
             .collect();
         workers
             .into_iter()

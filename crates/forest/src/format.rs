@@ -2,7 +2,7 @@
 //!
 //! All numbers are little-endian. `IFOREST` and a zero byte, version u16, columns u16, subsample u32, trees u32, offset f64; in
 //! version 2 for each column its name, as length u16 and UTF-8; for each tree: nodes u32, planes u32, then for each node threshold f32, feature u16, left u16, then for each node its rows u32,
-//! then for each plane its terms u16 and for each term column u16, weight f32; at the end 32 bytes of SHA-256.
+//! then for each plane its terms u16 and for each term column u16, weight f32, center f32; at the end 32 bytes of SHA-256.
 
 use sha2::{Digest, Sha256};
 
@@ -10,7 +10,7 @@ use crate::forest::Forest;
 use crate::matrix::MAX_COLUMNS;
 use crate::names::NamesError;
 use crate::params::{MAX_SUBSAMPLE, MAX_TREES};
-use crate::tree::{Node, Plane, Tree};
+use crate::tree::{Node, Plane, Term, Tree};
 
 const MAGIC: &[u8; 8] = b"IFOREST\0";
 /// A forest without names.
@@ -114,9 +114,10 @@ fn write_tree(tree: &Tree, out: &mut Vec<u8>) {
     }
     for plane in &tree.planes {
         out.extend((plane.terms.len() as u16).to_le_bytes());
-        for (column, weight) in &plane.terms {
-            out.extend(column.to_le_bytes());
-            out.extend(weight.to_le_bytes());
+        for term in &plane.terms {
+            out.extend(term.column.to_le_bytes());
+            out.extend(term.weight.to_le_bytes());
+            out.extend(term.center.to_le_bytes());
         }
     }
 }
@@ -134,7 +135,13 @@ fn read_tree(reader: &mut Reader<'_>, index: usize, columns: usize) -> Result<Tr
     let counts = reader.many(n_nodes, 4, Reader::u32)?;
     let planes = reader.many(n_planes, 2, |it| {
         let terms = usize::from(it.u16()?);
-        let terms = it.many(terms, 6, |it| Ok((it.u16()?, it.f32()?)))?;
+        let terms = it.many(terms, 10, |it| {
+            Ok(Term {
+                column: it.u16()?,
+                weight: it.f32()?,
+                center: it.f32()?,
+            })
+        })?;
         Ok(Plane { terms })
     })?;
     Tree::new(nodes, counts, planes, columns).map_err(|cause| FormatError::Tree {

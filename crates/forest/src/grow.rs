@@ -3,12 +3,27 @@
 use crate::matrix::{Matrix, narrow};
 use crate::path::depth_limit;
 use crate::random::Random;
-use crate::tree::{Node, PLANE, Plane, Tree};
+use crate::tree::{Node, PLANE, Plane, Term, Tree};
 
-/// Grows one tree. Every random choice comes from `random`.
-pub(crate) fn grow(table: Matrix<'_>, subsample: usize, extension: usize, mut random: Random) -> Tree {
-    let rows = random.sample(subsample, table.rows());
-    let columns = table.columns();
+/// The rows drawn for one tree.
+pub(crate) struct Draw {
+    rows: Vec<usize>,
+    random: Random,
+}
+
+impl Draw {
+    /// Draws rows and asks for them from memory, which takes as long as growing a tree: draw for the next tree before growing one.
+    pub(crate) fn new(table: Matrix<'_>, subsample: usize, mut random: Random) -> Self {
+        let rows = random.sample(subsample, table.rows());
+        rows.iter().for_each(|row| table.fetch(*row));
+        Self { rows, random }
+    }
+}
+
+/// Grows one tree. Every random choice comes from the draw.
+pub(crate) fn grow(table: Matrix<'_>, extension: usize, draw: Draw) -> Tree {
+    let Draw { rows, random } = draw;
+    let (subsample, columns) = (rows.len(), table.columns());
     // Column by column the loads are short and many are under way at a time, which hides the way to memory.
     let values = table.values();
     let mut sample = Vec::with_capacity(subsample * columns);
@@ -74,12 +89,12 @@ impl Grower {
 
     /// Chooses what to split on and leaves the values of the rows along it in `projected`.
     fn choose(&mut self, slots: &[u32], active: &mut usize) -> Option<u16> {
-        let mut directions: Vec<(u16, f32)> = Vec::new();
+        let mut directions: Vec<Term> = Vec::new();
         let mut untried = *active;
         while untried > 0 && directions.len() <= self.extension {
             let pick = self.random.below(untried);
             let feature = self.features[pick];
-            self.project_on(slots, &[(feature, 1.0)]);
+            self.project_on(slots, &[Term::alone(feature)]);
             untried -= 1;
             self.features.swap(pick, untried);
             match bounds(&self.projected) {
@@ -90,7 +105,11 @@ impl Grower {
                 // Divided by the spread, directions do not depend on the units of the columns.
                 Some((low, high)) => {
                     let weight = self.random.normal() / (f64::from(high) - f64::from(low));
-                    directions.push((feature, narrow(weight)));
+                    directions.push(Term {
+                        column: feature,
+                        weight: narrow(weight),
+                        center: mean(&self.projected),
+                    });
                 }
                 None => {
                     *active -= 1;
@@ -101,8 +120,8 @@ impl Grower {
         self.choose_plane(slots, directions)
     }
 
-    fn choose_plane(&mut self, slots: &[u32], directions: Vec<(u16, f32)>) -> Option<u16> {
-        let first = directions.first()?.0;
+    fn choose_plane(&mut self, slots: &[u32], directions: Vec<Term>) -> Option<u16> {
+        let first = directions.first()?.column;
         if directions.len() > 1 {
             self.project_on(slots, &directions);
             if bounds(&self.projected).is_some() {
@@ -110,23 +129,20 @@ impl Grower {
                 return Some(PLANE | (self.planes.len() - 1) as u16);
             }
         }
-        self.project_on(slots, &[(first, 1.0)]);
+        self.project_on(slots, &[Term::alone(first)]);
         Some(first)
     }
 
-    fn project_on(&mut self, slots: &[u32], terms: &[(u16, f32)]) {
+    fn project_on(&mut self, slots: &[u32], terms: &[Term]) {
         self.projected.clear();
-        if let [(feature, _)] = terms {
-            let column = &self.sample[usize::from(*feature) * self.subsample..][..self.subsample];
+        if let [Term { column, .. }] = terms {
+            let column = &self.sample[usize::from(*column) * self.subsample..][..self.subsample];
             self.projected.extend(slots.iter().map(|&slot| column[slot as usize]));
             return;
         }
         for &slot in slots {
             let value_of = |column: u16| f64::from(self.sample[usize::from(column) * self.subsample + slot as usize]);
-            let sum: f64 = terms
-                .iter()
-                .map(|&(column, weight)| f64::from(weight) * value_of(column))
-                .sum();
+            let sum: f64 = terms.iter().map(|it| f64::from(it.weight) * value_of(it.column)).sum();
             self.projected.push(narrow(sum));
         }
     }
@@ -151,6 +167,13 @@ impl Grower {
         }
         middle
     }
+}
+
+/// The mean of the present values, of which there is one at least.
+fn mean(values: &[f32]) -> f32 {
+    let present = values.iter().filter(|it| !it.is_nan());
+    let (sum, count) = present.fold((0.0, 0.0), |(sum, count), it| (sum + f64::from(*it), count + 1.0));
+    narrow(sum / count)
 }
 
 /// Smallest and largest present value; `None` unless they differ.

@@ -61,7 +61,7 @@ fn write_tree(tree: &Tree, out: &mut String) -> std::fmt::Result {
             let terms = &tree.planes[usize::from(node.feature & !PLANE)].terms;
             let columns: Vec<String> = terms
                 .iter()
-                .map(|(column, weight)| format!("[{column},{weight}]"))
+                .map(|it| format!("[{},{}]", it.column, it.weight))
                 .collect();
             write!(out, "\"plane\":[{}],", columns.join(","))?;
         }

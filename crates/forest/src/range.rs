@@ -156,14 +156,14 @@ impl Sweep<'_> {
         let weight = plane
             .terms
             .iter()
-            .find(|term| term.0 == self.column)
-            .map(|term| term.1)?;
+            .find(|term| term.column == self.column)
+            .map(|term| term.weight)?;
         let others = Plane {
             terms: plane
                 .terms
                 .iter()
                 .copied()
-                .filter(|term| term.0 != self.column)
+                .filter(|term| term.column != self.column)
                 .collect(),
         };
         let rest = others.project(self.row);

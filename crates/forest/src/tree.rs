@@ -31,10 +31,30 @@ impl Node {
     }
 }
 
-/// The direction of a hyperplane split: columns and their weights.
+/// One column's part in a hyperplane.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Term {
+    pub(crate) column: u16,
+    pub(crate) weight: f32,
+    /// The mean of the training rows in the node, from which deviations are told.
+    pub(crate) center: f32,
+}
+
+impl Term {
+    /// A column as it is.
+    pub(crate) fn alone(column: u16) -> Self {
+        Self {
+            column,
+            weight: 1.0,
+            center: 0.0,
+        }
+    }
+}
+
+/// The direction of a hyperplane split.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Plane {
-    pub(crate) terms: Vec<(u16, f32)>,
+    pub(crate) terms: Vec<Term>,
 }
 
 impl Plane {
@@ -43,7 +63,7 @@ impl Plane {
         let sum: f64 = self
             .terms
             .iter()
-            .map(|&(column, weight)| f64::from(weight) * f64::from(row[usize::from(column)]))
+            .map(|it| f64::from(it.weight) * f64::from(row[usize::from(it.column)]))
             .sum();
         crate::matrix::narrow(sum)
     }
@@ -135,7 +155,7 @@ fn check_split(node: Node, index: usize, planes: &[Plane], columns: usize) -> Re
                     && plane
                         .terms
                         .iter()
-                        .all(|&(column, weight)| in_range(column) && weight.is_finite())
+                        .all(|it| in_range(it.column) && it.weight.is_finite() && it.center.is_finite())
             })
     };
     if fits { Ok(()) } else { Err(TreeError::Split(index)) }

@@ -96,8 +96,8 @@ fn trees_of_scikit_learn_score_as_scikit_learn_says() {
     }
     assert_eq!(
         n_cases,
-        8 * 3 * 3 * 2 + 8,
-        "tables, seeds, sizes and shares, and a model for each table"
+        8 * 3 * 3 * 2 + 8 + 2,
+        "tables, seeds, sizes and shares, a model for each table, and both of rows drawn more than once"
     );
 }
 

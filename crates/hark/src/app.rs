@@ -23,10 +23,11 @@ use warehouse::embedded::{EmbeddedWarehouse, Options};
 use warehouse::{Commit, IncidentQuery, IncidentUpdate, Warehouse};
 
 pub(crate) use self::prepare::{set_up, try_bus, try_warehouse};
-use crate::config::{BusKind, Config, WarehouseKind};
+use crate::config::{self, BusKind, Config, WarehouseKind};
 use crate::exit::Fault;
 #[cfg(feature = "gcp")]
 use crate::runtime::addressed::Addressed;
+use crate::runtime::answers::Answers;
 use crate::runtime::canary;
 use crate::runtime::clock;
 use crate::runtime::consumer::Consumer;
@@ -39,6 +40,7 @@ use crate::runtime::live_model::LiveModel;
 use crate::runtime::maintenance::{self, Maintenance};
 use crate::runtime::registry::Registry;
 use crate::runtime::retraining;
+use crate::runtime::shared::{Shared, relay};
 use crate::runtime::silence;
 use crate::runtime::tuning::{self, Tuning};
 
@@ -66,6 +68,8 @@ pub(crate) struct App {
     pub(crate) judging: Arc<Judging>,
     pub(crate) registry: Arc<Registry>,
     pub(crate) events: Arc<Events>,
+    pub(crate) answers: Answers,
+    pub(crate) shared: Option<Arc<Shared>>,
     pub(crate) tuning: Arc<Tuning>,
     pub(crate) maintenance: Arc<Maintenance>,
     pub(crate) drift: Arc<Drift>,
@@ -108,12 +112,13 @@ impl App {
     ) -> anyhow::Result<Arc<Self>> {
         let prometheus = prometheus(&config.signals);
         let fleet = Arc::new(Fleet::new(config.signals.clone()));
-        let registry = Arc::new(open_registry(&config));
+        let registry = Arc::new(open_registry(&config)?);
         let events = Arc::new(Events::new());
         let live_model = LiveModel::open(registry.clone(), config.signals.clone(), events.clone());
         let judging = Judging::new(&config.signals, &config.limits)?;
         let tuning = Tuning::open(config.data.dir.join(tuning::FILE))?;
         let maintenance = Maintenance::open(config.data.dir.join(maintenance::FILE))?;
+        let shared = Shared::open(&config.redis)?;
         let stale = take_up(&fleet, warehouse.as_ref()).await?;
         rebuild(&fleet, warehouse.as_ref(), &maintenance, &stale).await?;
         // Where others consume, what went on with a device may go on with them.
@@ -124,6 +129,8 @@ impl App {
             role,
             tuning: Arc::new(tuning),
             maintenance: Arc::new(maintenance),
+            answers: Answers::new(&format!("{judging:?}"), shared.clone()),
+            shared,
             drift: Arc::default(),
             config,
             warehouse,
@@ -152,6 +159,8 @@ impl App {
             drift: self.drift.clone(),
             max_future_skew: self.config.detector.max_future_skew,
             judging: self.judging.clone(),
+            is_one_of_many: self.config.bus.kind.is_shared(),
+            shared: self.shared.clone(),
             rules: IncidentRules {
                 quiet_seconds: self.config.detector.incident_quiet.as_secs_f64(),
                 ..IncidentRules::default()
@@ -172,6 +181,15 @@ impl App {
     /// Starts what runs beside a server that does not consume: it takes up states and models as others write them.
     pub(crate) fn follow(self: &Arc<Self>, tasks: &mut Tasks) {
         self.watch_over(tasks);
+        if self.shared.is_some() {
+            let app = self.clone();
+            tasks.spawn(async move {
+                if let Some(shared) = &app.shared {
+                    shared.listen(&app.fleet, &app.events, app.stop.clone()).await;
+                }
+                Ok(())
+            });
+        }
         let app = self.clone();
         tasks.spawn(async move {
             loop {
@@ -197,6 +215,13 @@ impl App {
             Ok(())
         });
         tasks.spawn(silence::watch(self.clone()));
+        if let Some(shared) = &self.shared {
+            let telling = relay::telling(shared.clone(), self.events.clone(), self.stop.clone());
+            tasks.spawn(async move {
+                telling.await;
+                Ok(())
+            });
+        }
     }
 
     /// Whether settings that people change lie where all that judge see them: in a data folder that is also the consumer's.
@@ -226,8 +251,19 @@ impl App {
 pub(crate) type Tasks = JoinSet<anyhow::Result<()>>;
 
 /// The registry of a configuration.
-pub(crate) fn open_registry(config: &Config) -> Registry {
-    Registry::new(config.data.dir.join("models"))
+pub(crate) fn open_registry(config: &Config) -> anyhow::Result<Registry> {
+    match &config.registry {
+        config::Registry::Folder(None) => Ok(Registry::in_folder(config.data.dir.join("models"))),
+        config::Registry::Folder(Some(dir)) => Ok(Registry::in_folder(dir.clone())),
+        #[cfg(feature = "bucket")]
+        config::Registry::Bucket { url, endpoint } => Registry::in_bucket(url, endpoint.as_deref()),
+        #[cfg(not(feature = "bucket"))]
+        config::Registry::Bucket { url, .. } => Err(Fault::new(
+            format!("`{url}` is a bucket, and buckets are left out of this build"),
+            "build with `--features bucket`",
+        )
+        .into()),
+    }
 }
 
 /// The warehouse of a configuration, for a process that writes.
@@ -325,7 +361,7 @@ async fn take_up(fleet: &Fleet, warehouse: &dyn Warehouse) -> anyhow::Result<Has
         .await
         .context("failed to read the devices' states")?
     {
-        if let Err(cause) = fleet.restore(device_id.clone(), &bytes) {
+        if let Err(cause) = fleet.take_up(device_id.clone(), &bytes) {
             debug!(device = %device_id, error = %cause, "a device state cannot be read");
             stale.insert(device_id);
         }

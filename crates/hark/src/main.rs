@@ -50,7 +50,7 @@ fn run(cli: Cli) -> anyhow::Result<Exit> {
         Command::Serve(_) => block_on(commands::serve::run(config()?))?,
         Command::Dashboard(_) => block_on(commands::dashboard::run(config()?))?,
         Command::Backtest(args) => return backtest::run(&config()?, &args, format),
-        Command::Forest(command) => commands::forest::run(&command)?,
+        Command::Forest(command) => commands::forest::run(&command, format)?,
         Command::Models(command) => commands::models::run(&config()?, &command, format)?,
         Command::Import(args) => block_on(commands::import::run(config()?, args))?,
         Command::Export(args) => block_on(commands::export::run(config()?, args))?,

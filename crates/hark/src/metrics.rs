@@ -1,6 +1,8 @@
 //! The names of all metrics, and the only place that counts. What is a state rather than an event is looked up when
 //! somebody asks, in `http::gauges`.
 
+pub(crate) mod shared;
+
 use std::time::Duration;
 
 use bus::Outcome;
@@ -144,6 +146,7 @@ pub(crate) fn describe(signals: &Signals) {
         REQUEST_SECONDS,
         "How long answers took, by route; endless streams are left out"
     );
+    shared::describe();
     start_at_zero(signals);
 }
 

@@ -1,9 +1,10 @@
 //! How far long work is: a bar when a person watches, a line at the start and the end otherwise.
 
+use std::fmt::Write;
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{HumanCount, ProgressBar, ProgressState, ProgressStyle};
 
 use crate::output::say;
 
@@ -31,18 +32,22 @@ impl Progress {
         Self::begin(
             what,
             ProgressBar::no_length(),
-            "{msg:32} {spinner} {human_pos} rows  {per_sec}",
+            "{msg:32} {spinner} {human_pos} rows  {rate}",
         )
     }
 
     fn begin(what: &'static str, bar: ProgressBar, template: &str) -> Self {
         let bar = std::io::stderr().is_terminal().then(|| {
-            let bar = bar.with_message(what);
+            let style = ProgressStyle::with_template(template).expect("the templates are written here");
+            let rate = |state: &ProgressState, out: &mut dyn Write| {
+                // A rate that cannot be written is not shown.
+                let _written = write!(out, "{}/s", HumanCount(state.per_sec() as u64));
+            };
+            let bar = bar
+                .with_style(style.progress_chars("=> ").with_key("rate", rate))
+                .with_message(what);
             bar.enable_steady_tick(Duration::from_millis(200));
-            match ProgressStyle::with_template(template) {
-                Ok(style) => bar.with_style(style.progress_chars("=> ")),
-                Err(_) => bar,
-            }
+            bar
         });
         if bar.is_none() {
             say(format_args!("{what} …"));

@@ -93,8 +93,33 @@ run "with_an_image_all_parts_run_as_themselves" {
     error_message = "strangers may call"
   }
   assert {
-    condition     = google_cloud_run_v2_service.server["image"].template[0].volumes[0].gcs[0].read_only == true && google_cloud_run_v2_job.trainer["image"].template[0].template[0].volumes[0].gcs[0].read_only == false
-    error_message = "somebody else than the trainer writes models"
+    condition = alltrue([
+      for it in google_cloud_run_v2_service.server["image"].template[0].containers[0].env :
+      it.value == google_storage_bucket.models.url if it.name == "HARK__REGISTRY__URL"
+    ])
+    error_message = "the servers look for models elsewhere"
+  }
+  assert {
+    condition     = length(google_redis_instance.shared) == 0
+    error_message = "something was made that nobody asked for"
+  }
+}
+
+run "a_redis_by_choice" {
+  variables {
+    image           = "registry.example/hark:0.1.0"
+    redis_memory_gb = 1
+  }
+  assert {
+    condition = length([
+      for it in google_cloud_run_v2_worker_pool.consumer["image"].template[0].containers[0].env :
+      it if it.name == "REDIS_URL" && startswith(it.value, "redis://")
+    ]) == 1
+    error_message = "the consumers do not know the Redis"
+  }
+  assert {
+    condition     = google_cloud_run_v2_service.server["image"].template[0].vpc_access[0].egress == "PRIVATE_RANGES_ONLY"
+    error_message = "the servers do not reach the Redis"
   }
 }
 

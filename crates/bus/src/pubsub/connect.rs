@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use google_cloud_auth::credentials::{Credentials, anonymous};
+use google::client_at;
 use google_cloud_gax::client_builder;
 use google_cloud_gax::error::rpc::Code;
 use google_cloud_gax::retry_policy::{Aip194Strict, RetryPolicyExt};
@@ -19,73 +19,32 @@ const ADMIN_LIMIT: Duration = Duration::from_secs(10);
 /// How long a publication is tried again before its sender is told.
 const PUBLISH_LIMIT: Duration = Duration::from_secs(20);
 
-/// Google's own addresses, regional ones too, are never plain.
-fn is_emulator(endpoint: &str) -> bool {
-    endpoint.starts_with("http://")
-}
-
-/// An emulator knows no credentials.
-fn nobody() -> Credentials {
-    anonymous::Builder::new().build()
-}
-
 pub(super) async fn topics(options: &Options) -> Result<TopicAdmin, BusError> {
-    let mut builder = TopicAdmin::builder()
+    let builder = TopicAdmin::builder()
         .with_retry_policy(Aip194Strict.with_time_limit(ADMIN_LIMIT))
         .with_attempt_timeout(ADMIN_LIMIT);
-    if let Some(endpoint) = &options.endpoint {
-        builder = builder.with_endpoint(endpoint);
-        if is_emulator(endpoint) {
-            builder = builder.with_credentials(nobody());
-        }
-    }
-    builder.build().await.map_err(unbuilt)
+    client_at!(builder, &options.endpoint).map_err(unbuilt)
 }
 
 pub(super) async fn subscriptions(options: &Options) -> Result<SubscriptionAdmin, BusError> {
-    let mut builder = SubscriptionAdmin::builder()
+    let builder = SubscriptionAdmin::builder()
         .with_retry_policy(Aip194Strict.with_time_limit(ADMIN_LIMIT))
         .with_attempt_timeout(ADMIN_LIMIT);
-    if let Some(endpoint) = &options.endpoint {
-        builder = builder.with_endpoint(endpoint);
-        if is_emulator(endpoint) {
-            builder = builder.with_credentials(nobody());
-        }
-    }
-    builder.build().await.map_err(unbuilt)
+    client_at!(builder, &options.endpoint).map_err(unbuilt)
 }
 
 pub(super) async fn publishers(options: &Options) -> Result<BasePublisher, BusError> {
     let retry = RetryableErrors.with_time_limit(PUBLISH_LIMIT);
-    let mut builder = BasePublisher::builder().with_retry_policy(retry);
-    if let Some(endpoint) = &options.endpoint {
-        builder = builder.with_endpoint(endpoint);
-        if is_emulator(endpoint) {
-            builder = builder.with_credentials(nobody());
-        }
-    }
-    builder.build().await.map_err(unbuilt)
+    let builder = BasePublisher::builder().with_retry_policy(retry);
+    client_at!(builder, &options.endpoint).map_err(unbuilt)
 }
 
 pub(super) async fn subscribers(options: &Options) -> Result<Subscriber, BusError> {
-    let mut builder = Subscriber::builder();
-    if let Some(endpoint) = &options.endpoint {
-        builder = builder.with_endpoint(endpoint);
-        if is_emulator(endpoint) {
-            builder = builder.with_credentials(nobody());
-        }
-    }
-    builder.build().await.map_err(unbuilt)
+    client_at!(Subscriber::builder(), &options.endpoint).map_err(unbuilt)
 }
 
 fn unbuilt(cause: client_builder::Error) -> BusError {
-    let context = if cause.is_default_credentials() {
-        "there are no Google credentials on this machine\nhint: run `gcloud auth application-default login`, or set \
-         GOOGLE_APPLICATION_CREDENTIALS to the key file of a service account"
-    } else {
-        "failed to make a client of Pub/Sub"
-    };
-    BusError::new(BusErrorKind::Fatal, context).caused_by(cause)
+    BusError::new(BusErrorKind::Fatal, google::unbuilt("Pub/Sub", &cause)).caused_by(cause)
 }
 
 /// The status that the service answered with, if it answered at all.
@@ -125,9 +84,5 @@ pub(super) fn failure(what: String, options: &Options, error: &Error) -> BusErro
             )
         }
     };
-    let context = match hint {
-        Some(hint) => format!("{what}\nhint: {hint}"),
-        None => what,
-    };
-    BusError::new(kind, context).caused_by(error.to_string())
+    BusError::new(kind, google::advised(&what, hint)).caused_by(error.to_string())
 }

@@ -13,9 +13,10 @@ mod subscriber;
 
 use std::time::Duration;
 
+pub use google::{Made, Step};
 pub use probe::{Probe, probe};
 pub use publisher::PubsubPublisher;
-pub use setup::{Made, Step, setup};
+pub use setup::setup;
 pub use subscriber::PubsubSubscriber;
 
 /// Where messages go and how.

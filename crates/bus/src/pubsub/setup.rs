@@ -1,5 +1,6 @@
 //! Topic, subscription and what belongs to them, made where they are missing.
 
+use google::{Made, Step};
 use google_cloud_gax::error::rpc::Code;
 use google_cloud_pubsub::Error;
 use google_cloud_pubsub::client::{SubscriptionAdmin, TopicAdmin};
@@ -11,30 +12,6 @@ use crate::BusError;
 
 /// Deliveries after which a message goes to the dead-letter topic.
 const MAX_ATTEMPTS: i32 = 5;
-
-/// What became of one thing that must be there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Made {
-    /// It was made.
-    Created,
-    /// It was there, and something it lacked was added.
-    Mended,
-    /// It was there.
-    Existed,
-    /// It is missing, and was not made because nothing was to be changed.
-    Missing,
-}
-
-/// One thing that must be there.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Step {
-    /// Its whole name, `projects/p/topics/t`.
-    pub name: String,
-    /// What became of it.
-    pub made: Made,
-    /// What a person should know of it; empty when all is as it should be.
-    pub note: String,
-}
 
 /// Makes the topic, the dead-letter topic, a subscription to each, and what an older subscription lacks. Doing it
 /// again changes nothing. With `dry_run` nothing is changed at all.
@@ -95,17 +72,17 @@ impl Setup<'_> {
 
     async fn topic(&self, name: String) -> Result<Step, BusError> {
         match self.topics.get_topic().set_topic(&name).send().await {
-            Ok(_) => return Ok(step(name, Made::Existed)),
+            Ok(_) => return Ok(Step::new(name, Made::Existed)),
             Err(error) if connect::code(&error) == Some(Code::NotFound) => {}
             Err(error) => return Err(self.failed("look for", &name, &error)),
         }
         if self.dry_run {
-            return Ok(step(name, Made::Missing));
+            return Ok(Step::new(name, Made::Missing));
         }
         match self.topics.create_topic().set_name(&name).send().await {
-            Ok(_) => Ok(step(name, Made::Created)),
+            Ok(_) => Ok(Step::new(name, Made::Created)),
             // Somebody else was quicker.
-            Err(error) if connect::code(&error) == Some(Code::AlreadyExists) => Ok(step(name, Made::Existed)),
+            Err(error) if connect::code(&error) == Some(Code::AlreadyExists) => Ok(Step::new(name, Made::Existed)),
             Err(error) => Err(self.failed("make", &name, &error)),
         }
     }
@@ -124,12 +101,12 @@ impl Setup<'_> {
             Err(error) => return Err(self.failed("look for", &name, &error)),
         }
         if self.dry_run {
-            return Ok(step(name, Made::Missing));
+            return Ok(Step::new(name, Made::Missing));
         }
         let request = self.subscriptions.create_subscription().with_request(wanted);
         match request.send().await {
-            Ok(_) => Ok(step(name, Made::Created)),
-            Err(error) if connect::code(&error) == Some(Code::AlreadyExists) => Ok(step(name, Made::Existed)),
+            Ok(_) => Ok(Step::new(name, Made::Created)),
+            Err(error) if connect::code(&error) == Some(Code::AlreadyExists) => Ok(Step::new(name, Made::Existed)),
             Err(error) => Err(self.failed("make", &name, &error)),
         }
     }
@@ -142,13 +119,13 @@ impl Setup<'_> {
         if !lacks {
             return Ok(Step {
                 note,
-                ..step(name, Made::Existed)
+                ..Step::new(name, Made::Existed)
             });
         }
         if self.dry_run {
             return Ok(Step {
                 note: "it has no dead-letter policy".to_owned(),
-                ..step(name, Made::Missing)
+                ..Step::new(name, Made::Missing)
             });
         }
         let mended = found
@@ -159,7 +136,7 @@ impl Setup<'_> {
         match request.set_update_mask(mask).send().await {
             Ok(_) => Ok(Step {
                 note,
-                ..step(name, Made::Mended)
+                ..Step::new(name, Made::Mended)
             }),
             Err(error) => Err(self.failed("change", &name, &error)),
         }
@@ -167,14 +144,6 @@ impl Setup<'_> {
 
     fn failed(&self, verb: &str, name: &str, error: &Error) -> BusError {
         connect::failure(format!("failed to {verb} `{name}`"), self.options, error)
-    }
-}
-
-fn step(name: String, made: Made) -> Step {
-    Step {
-        name,
-        made,
-        note: String::new(),
     }
 }
 

@@ -5,6 +5,7 @@ use domain::MAX_SIGNALS;
 
 use super::banks::{Bank, Care};
 use super::codec::{Reader, Writer};
+use super::former::{Former, Return};
 use super::moment::Moment;
 use super::profile::Profile;
 use super::tempo::Weights;
@@ -84,6 +85,7 @@ pub(crate) struct SignalDrift {
     usual_repeats: f32,
     /// Whether it was ever below 0.
     pub(crate) is_signed: bool,
+    former: Former,
 }
 
 impl SignalDrift {
@@ -106,10 +108,12 @@ impl SignalDrift {
         repeats: 0,
         usual_repeats: 0.0,
         is_signed: false,
+        former: Former::EMPTY,
     };
 
     /// Measures a value: how many scales it lies from what is expected.
-    fn observe(&mut self, value: f64, hour: u8, weights: &Weights, is_learning: bool) -> f64 {
+    fn observe(&mut self, value: f64, moment: &Moment<'_>, weights: &Weights, is_held: bool) -> f64 {
+        let is_learning = moment.is_learning;
         let units = weights.units;
         if self.seen == 0 {
             (self.level, self.long_mean) = (value, value);
@@ -117,10 +121,12 @@ impl SignalDrift {
         self.repeat(value);
         self.age += units;
         self.remember(value, weights, is_learning);
-        let expected = self.profile.expect(hour);
+        let expected = self.profile.expect(moment.hour);
         let deviation = value - self.level;
-        self.profile
-            .take(deviation, weights.profile.max(units / (self.age + units)));
+        if !is_held {
+            self.profile
+                .take(deviation, weights.profile.max(units / (self.age + units)));
+        }
         let left = deviation - expected;
         self.center = self.level + expected;
         self.scale = if self.seen > 5 {
@@ -212,6 +218,12 @@ impl SignalDrift {
         ((value - self.long_mean) / (self.long_scale() + 1e-9)).clamp(-CLIP, CLIP)
     }
 
+    /// Goes back to what was usual before the present level was taken for usual.
+    fn restore(&mut self) {
+        (self.level, self.variance) = (self.former.level, self.former.variance);
+        (self.smooth, self.last) = (self.former.mean, self.former.mean);
+    }
+
     /// Takes the newest value in.
     fn absorb(&mut self, value: f64, weights: &Weights, is_learning: bool) {
         let early = if is_learning { weights.units / self.age } else { 0.0 };
@@ -247,6 +259,7 @@ impl SignalDrift {
         to.count(self.repeats);
         to.single(self.usual_repeats);
         to.byte(u8::from(self.is_signed));
+        self.former.write(to);
     }
 
     fn read(from: &mut Reader<'_>) -> Result<Self, StateError> {
@@ -287,6 +300,7 @@ impl SignalDrift {
             repeats: from.count()?,
             usual_repeats: from.single()?,
             is_signed: from.byte()? != 0,
+            former: Former::read(from)?,
         })
     }
 }
@@ -299,6 +313,8 @@ pub(crate) struct Drift {
     rough: Bank,
     /// For how many units learning has been held.
     held: f64,
+    /// Whether the level before the present one is known, and how the device comes back to it.
+    back: Return,
     age: f64,
 }
 
@@ -312,6 +328,7 @@ impl Drift {
             smooth: Bank::new(n_signals),
             rough: Bank::new(n_signals),
             held: 0.0,
+            back: Return::EMPTY,
             age: 0.0,
         }
     }
@@ -326,11 +343,8 @@ impl Drift {
         for (at, value) in moment.values.iter().enumerate() {
             let Some(value) = value else { continue };
             let signal = &mut self.signals[at];
-            spike = spike.max(
-                signal
-                    .observe(value, moment.hour, &moment.weights_of(at), moment.is_learning)
-                    .abs(),
-            );
+            let z = signal.observe(value, moment, &moment.weights_of(at), self.held > 0.0);
+            spike = spike.max(z.abs());
             smooth[at] = signal.smooth - self.smooth.mean(at);
             rough[at] = (signal.rough + 1e-4).ln() - self.rough.mean(at);
             present += 1.0;
@@ -350,12 +364,48 @@ impl Drift {
             banks[1] = distance(&self.smooth, smooth);
             banks[2] = distance(&self.rough, rough);
         }
-        let holds = !moment.is_learning && banks[1] > GATE;
-        self.held = if holds { self.held + moment.weights.units } else { 0.0 };
-        if !holds || self.held > moment.longest_hold {
+        self.hold(moment, banks[1]);
+        if self.held == 0.0 || self.held > moment.longest_hold {
             self.absorb(moment, &banks, smooth, rough);
         }
         banks
+    }
+
+    /// Holds learning while the smoothed deviations are far out. A hold that lasts too long ends in a new level, and
+    /// the one before is remembered; a device that is back there is taken for what it was.
+    fn hold(&mut self, moment: &Moment<'_>, smooth: f64) {
+        let before = self.held;
+        let holds = !moment.is_learning && smooth > GATE;
+        self.held = if holds { before + moment.weights.units } else { 0.0 };
+        if before <= moment.longest_hold && self.held > moment.longest_hold && self.back.forgets(&moment.pace.tempo) {
+            self.back = Return::from_now();
+            for signal in &mut self.signals {
+                signal.former = Former::of(signal.level, signal.variance);
+            }
+        }
+        if self.back.is_known() && self.returns(moment, smooth) {
+            self.signals.iter_mut().for_each(SignalDrift::restore);
+            (self.back, self.held) = (Return::EMPTY, 0.0);
+        }
+    }
+
+    /// Whether the last readings were as those before the present level was taken for usual, and odd for it.
+    fn returns(&mut self, moment: &Moment<'_>, smooth: f64) -> bool {
+        let is_odd = smooth > CARE.robust;
+        let mut means = [0.0; MAX_SIGNALS];
+        let (mut is_like, mut present) = (is_odd, 0.0);
+        for (at, value) in moment.values.iter().enumerate() {
+            let Some(value) = value else { continue };
+            let signal = &mut self.signals[at];
+            let expected = signal.center - signal.level;
+            is_like &= signal
+                .former
+                .resembles(value - expected, signal.least_scale(), self.back.run());
+            means[at] = signal.former.mean - self.smooth.mean(at);
+            present += 1.0;
+        }
+        let square = self.smooth.square(&means[..self.signals.len()], &CARE) / f64::max(present, 1.0);
+        self.back.step(is_like, moment.weights.units) && square.sqrt() < CARE.robust
     }
 
     fn absorb(&mut self, moment: &Moment<'_>, banks: &Banks, smooth: &[f64], rough: &[f64]) {
@@ -381,6 +431,7 @@ impl Drift {
         self.smooth.write(to);
         self.rough.write(to);
         to.double(self.held);
+        self.back.write(to);
         to.double(self.age);
     }
 
@@ -391,6 +442,7 @@ impl Drift {
             smooth: Bank::read(from, n_signals)?,
             rough: Bank::read(from, n_signals)?,
             held: from.double()?,
+            back: Return::read(from)?,
             age: from.double()?,
         })
     }

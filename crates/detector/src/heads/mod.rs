@@ -7,6 +7,7 @@ mod banks;
 mod codec;
 mod drift;
 mod event;
+mod former;
 mod moment;
 mod place;
 mod profile;

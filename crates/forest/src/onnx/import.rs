@@ -12,6 +12,7 @@ use super::{NAME_KEY, OnnxError};
 use crate::forest::Forest;
 use crate::matrix::MAX_COLUMNS;
 use crate::params::{MAX_SUBSAMPLE, MAX_TREES};
+use crate::path::average_path_length;
 use crate::tree::{Node, Tree};
 
 /// The longest model that is read.
@@ -50,7 +51,9 @@ impl Forest {
             Some(text) => text
                 .parse()
                 .map_err(|_| OnnxError::NotAForest("its subsample is not a number"))?,
-            None => trees[0].counts[0],
+            None => subsample_of_scikit_learn(graph, trees.len(), trees[0].counts[0]).ok_or(OnnxError::NotAForest(
+                "its scores are not divided by an average path length",
+            ))?,
         };
         let offset = match property("offset") {
             Some(text) => text.parse().ok(),
@@ -113,6 +116,34 @@ fn offset_of_scikit_learn(graph: &Graph) -> Option<f64> {
         .find(|it| last.input.contains(&it.name))?
         .floats();
     Some(-f64::from(*added.first()?))
+}
+
+/// Path lengths are divided by those expected of the subsample, all trees together. A bootstrap draws rows more than once and tells
+/// each once, so the rows of a tree may be fewer than the subsample.
+fn subsample_of_scikit_learn(graph: &Graph, trees: usize, rows: u32) -> Option<u32> {
+    let divided = graph.node.iter().filter(|it| it.op_type == "Div");
+    let mut divisors = divided.filter_map(|it| {
+        graph
+            .initializer
+            .iter()
+            .find(|tensor| it.input.get(1) == Some(&tensor.name))
+    });
+    let divisor = f64::from(*divisors.next()?.floats().first()?);
+    let wanted = divisor / trees as f64;
+    let is_near = |count: u32| (average_path_length(count) - wanted).abs() <= 1e-6 * wanted;
+    if is_near(rows) {
+        return Some(rows);
+    }
+    let (mut low, mut high) = (1, MAX_SUBSAMPLE as u32);
+    while low < high {
+        let middle = low + (high - low) / 2;
+        if average_path_length(middle) < wanted * (1.0 - 1e-7) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    is_near(low).then_some(low)
 }
 
 /// A node as ONNX tells it.

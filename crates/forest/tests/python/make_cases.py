@@ -48,6 +48,9 @@ def write(folder, name, model, probe):
 
 def main():
     folder = Path(sys.argv[1])
+    name, train, probe = next(tables())
+    drawn_again = IsolationForest(n_estimators=20, bootstrap=True, random_state=0).fit(train.astype(np.float32))
+    write(folder, f"{name}-bootstrap-42-256-0.1", drawn_again, probe)
     for name, train, probe in tables():
         for seed in (0, 1, 42):
             for samples in (16, 256, 1000):

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use bus::pubsub::{self, Made, Options, PubsubPublisher, PubsubSubscriber, probe};
+use bus::pubsub::{self, Made, Options, PubsubPublisher, PubsubSubscriber, Step, probe};
 use bus::{Publisher, Subscriber};
 use warehouse::Warehouse;
 use warehouse::bigquery::{self, BigQueryWarehouse};
@@ -39,8 +39,12 @@ pub(super) async fn subscriber(config: &Config) -> anyhow::Result<Box<dyn Subscr
 
 pub(super) async fn set_up_bus(config: &Config, dry_run: bool) -> anyhow::Result<Vec<Prepared>> {
     let steps = Box::pin(pubsub::setup(&options(config), dry_run)).await?;
-    let prepared = |step: pubsub::Step| Prepared {
-        part: "bus",
+    Ok(steps.into_iter().map(|it| prepared("bus", it)).collect())
+}
+
+fn prepared(part: &'static str, step: Step) -> Prepared {
+    Prepared {
+        part,
         name: step.name,
         state: match step.made {
             Made::Created => "made",
@@ -49,8 +53,7 @@ pub(super) async fn set_up_bus(config: &Config, dry_run: bool) -> anyhow::Result
             Made::Missing => "missing",
         },
         note: step.note,
-    };
-    Ok(steps.into_iter().map(prepared).collect())
+    }
 }
 
 pub(super) async fn try_bus(config: &Config, nonce: &str) -> anyhow::Result<BusTrial> {
@@ -102,18 +105,7 @@ pub(super) async fn warehouse_to_read(config: &Config) -> anyhow::Result<Arc<dyn
 
 pub(super) async fn set_up_warehouse(config: &Config, dry_run: bool) -> anyhow::Result<Vec<Prepared>> {
     let steps = Box::pin(bigquery::setup(&dataset(config), &config.signals, dry_run)).await?;
-    let prepared = |step: bigquery::Step| Prepared {
-        part: "warehouse",
-        name: step.name,
-        state: match step.made {
-            bigquery::Made::Created => "made",
-            bigquery::Made::Mended => "mended",
-            bigquery::Made::Existed => "was there",
-            bigquery::Made::Missing => "missing",
-        },
-        note: String::new(),
-    };
-    Ok(steps.into_iter().map(prepared).collect())
+    Ok(steps.into_iter().map(|it| prepared("warehouse", it)).collect())
 }
 
 pub(super) async fn try_warehouse(config: &Config) -> anyhow::Result<(String, String)> {

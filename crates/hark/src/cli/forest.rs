@@ -45,7 +45,7 @@ pub(crate) struct NumbersArgs {
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "\
 Every column that holds numbers is learned from, except the ignored ones; an empty cell is a missing
-value. The names of the columns are kept in the file: a table to score must have them, in any order.
+value, as are NA, N/A, null and NaN. The names of the columns are kept in the file: a table to score must have them, in any order.
 The same seed and table give the same file.")]
 pub(crate) struct ForestFitArgs {
     #[command(flatten)]
@@ -60,7 +60,7 @@ pub(crate) struct ForestFitArgs {
     #[arg(long, value_name = "N", default_value_t = 42)]
     pub(crate) seed: u64,
     /// The share of rows to call anomalous, or auto for a score above one half
-    #[arg(long, value_name = "SHARE", default_value = "0.1", value_parser = contamination)]
+    #[arg(long, value_name = "SHARE", default_value = "0.1", value_parser = contamination, allow_negative_numbers = true)]
     pub(crate) contamination: Contamination,
     /// Split on hyperplanes over so many columns more than one
     #[arg(long, value_name = "N", default_value_t = 0)]
@@ -85,7 +85,7 @@ pub(crate) struct ForestScoreArgs {
     pub(crate) forest: Place,
     #[command(flatten)]
     pub(crate) numbers: NumbersArgs,
-    /// Where to write: CSV; - is stdout
+    /// Where to write: CSV, or with --format json or ndjson an object a row; - is stdout
     #[arg(long, value_name = "FILE", default_value = "-")]
     pub(crate) output: Place,
 }

@@ -266,7 +266,10 @@ async fn warehouse(config: &Config) -> Finding {
 }
 
 fn model(config: &Config) -> Finding {
-    let registry = open_registry(config);
+    let registry = match open_registry(config) {
+        Ok(registry) => registry,
+        Err(error) => return broken_by("model", &error),
+    };
     let live = match registry.live() {
         Ok(Some(live)) => live,
         Ok(None) => {

@@ -40,7 +40,7 @@ pub(crate) async fn run(config: Config, args: ImportArgs) -> anyhow::Result<()> 
     let readings: Readings = Box::new(table::readings(table, mapping));
     let signals = config.signals.clone();
     if let Some(url) = &args.to {
-        let target = Target::Remote(Client::new(url)?);
+        let target = Target::Remote(Box::new(Client::new(url)?));
         return send(readings, &signals, &target, &Refusals::Remote).await;
     }
     let stop = CancellationToken::new();

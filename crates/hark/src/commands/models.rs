@@ -16,7 +16,7 @@ use crate::table::Place;
 
 /// Lists, shows or changes. A running hark follows the registry within a second.
 pub(crate) fn run(config: &Config, command: &ModelsCommand, format: Format) -> anyhow::Result<()> {
-    let registry = open_registry(config);
+    let registry = open_registry(config)?;
     match command {
         ModelsCommand::List => list(&registry, format),
         ModelsCommand::Show { version } => show(&registry, version.as_deref(), format),
@@ -180,7 +180,7 @@ fn export(registry: &Registry, version: &str, output: &Place) -> anyhow::Result<
 
 /// The version, if there is one of this name.
 fn known<'a>(registry: &Registry, version: &'a str) -> anyhow::Result<&'a str> {
-    if registry.contains(version) {
+    if registry.contains(version)? {
         return Ok(version);
     }
     let versions = registry.versions()?;

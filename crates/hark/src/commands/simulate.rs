@@ -120,7 +120,7 @@ impl Sink {
             return Ok(Self::Target(target, signals.clone(), Tally::default()));
         }
         if let Some(url) = &args.to {
-            let target = Target::Remote(Client::new(url)?);
+            let target = Target::Remote(Box::new(Client::new(url)?));
             return Ok(Self::Target(target, signals.clone(), Tally::default()));
         }
         let told = match &args.output {

@@ -45,7 +45,7 @@ pub(crate) enum Target {
     /// The pipeline of this process.
     Here(Arc<dyn Publisher>),
     /// A running Hark.
-    Remote(Client),
+    Remote(Box<Client>),
 }
 
 impl Target {

@@ -35,7 +35,7 @@ pub(crate) async fn run(config: Config, args: TrainArgs) -> anyhow::Result<()> {
     let prometheus = app::prometheus(&config.signals);
     let trainer = Trainer {
         warehouse: open_warehouse_to_read(&config).await?,
-        registry: Arc::new(open_registry(&config)),
+        registry: Arc::new(open_registry(&config)?),
         config,
         args,
     };

@@ -13,6 +13,7 @@ use super::google;
 use super::layers::{Flags, Listener};
 use super::quantity::{parse_size, parse_span};
 use super::raw::{Raw, RawBus, RawDetector, RawForest, RawSignal, RawSimulator, RawTrain, RawWarehouse};
+use super::shared;
 use super::values::{Api, Bus, BusKind, Config, Dashboard, Data, Detector, Simulator, Train, Warehouse, WarehouseKind};
 use crate::runtime::judging::{Judging, NamedLimits};
 
@@ -135,6 +136,8 @@ pub(super) fn check(raw: Raw, flags: &Flags, problems: &mut Vec<Problem>) -> Opt
     let bus = bus(&mut it, &raw.bus);
     let warehouse = warehouse(&mut it, &raw.warehouse);
     let google = google::google(&mut it, raw.google, bus.as_ref(), warehouse.as_ref());
+    let registry = shared::registry(&mut it, &raw.registry);
+    let redis = shared::redis(&mut it, &raw.redis);
     let train = train(&mut it, &raw.train);
     let simulator = simulator(&mut it, &raw.simulator);
     Some(Config {
@@ -155,6 +158,8 @@ pub(super) fn check(raw: Raw, flags: &Flags, problems: &mut Vec<Problem>) -> Opt
         google: google?,
         bus: bus?,
         warehouse: warehouse?,
+        registry: registry?,
+        redis: redis?,
         train: train?,
         simulator: simulator?,
     })

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 pub(crate) const PREFIX: &str = "HARK__";
 
 /// Variables of other names that stand for keys: name, key, and what is put before and behind the value.
-pub(crate) const NAMED: [(&str, &str, &str, &str); 8] = [
+pub(crate) const NAMED: [(&str, &str, &str, &str); 9] = [
     ("NUM_DEVICES", "simulator.devices", "", ""),
     ("PUBLISH_INTERVAL", "simulator.interval", "", "s"),
     ("PROJECT_ID", "google.project", "", ""),
@@ -15,6 +15,7 @@ pub(crate) const NAMED: [(&str, &str, &str, &str); 8] = [
     ("PUBSUB_EMULATOR_HOST", "bus.pubsub.endpoint", "http://", ""),
     ("BIGQUERY_REST_ENDPOINT", "warehouse.bigquery.rest_endpoint", "", ""),
     ("BIGQUERY_GRPC_ENDPOINT", "warehouse.bigquery.grpc_endpoint", "", ""),
+    ("REDIS_URL", "redis.url", "", ""),
 ];
 
 /// The variables of a process that matter here.

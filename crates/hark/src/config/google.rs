@@ -130,7 +130,7 @@ fn resource(it: &mut Checker<'_>, key: &str, name: &str) -> Option<String> {
 }
 
 /// The address of an emulator; empty is none.
-fn endpoint(it: &mut Checker<'_>, key: &str, text: &str) -> Option<Option<String>> {
+pub(super) fn endpoint(it: &mut Checker<'_>, key: &str, text: &str) -> Option<Option<String>> {
     if text.is_empty() {
         return Some(None);
     }

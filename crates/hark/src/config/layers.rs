@@ -268,7 +268,10 @@ fn collect(prefix: &str, value: &Value, origins: &mut Vec<Origin>) {
     let source = told_by(value);
     origins.push(Origin {
         key: prefix.to_owned(),
-        value: shown(value),
+        value: match prefix {
+            "redis.url" => super::values::without_password(&shown(value)),
+            _ => shown(value),
+        },
         source: match source.trim_matches([' ', '(', ')']) {
             "" => DEFAULT.to_owned(),
             source => source.to_owned(),

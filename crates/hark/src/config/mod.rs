@@ -10,6 +10,7 @@ mod google;
 mod layers;
 mod quantity;
 mod raw;
+mod shared;
 mod values;
 
 pub(crate) use env::Environment;
@@ -18,7 +19,7 @@ pub(crate) use layers::{FILE_NAME, Flags, Listener, Origin, SAMPLE, Setting};
 pub(crate) use quantity::parse_span;
 #[cfg(feature = "gcp")]
 pub(crate) use values::Delivery;
-pub(crate) use values::{BusKind, Config, WarehouseKind};
+pub(crate) use values::{BusKind, Config, Redis, Registry, WarehouseKind};
 
 /// A checked configuration, and where each of its values came from.
 #[derive(Debug, Clone)]

@@ -113,6 +113,21 @@ pub(super) struct RawBigQuery {
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
+pub(super) struct RawRegistry {
+    pub(super) url: String,
+    pub(super) endpoint: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawRedis {
+    pub(super) url: String,
+    pub(super) prefix: String,
+    pub(super) patience: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct RawTrain {
     pub(super) holdout: f64,
     pub(super) min_readings: u64,
@@ -142,6 +157,8 @@ pub(super) struct Raw {
     pub(super) google: RawGoogle,
     pub(super) bus: RawBus,
     pub(super) warehouse: RawWarehouse,
+    pub(super) registry: RawRegistry,
+    pub(super) redis: RawRedis,
     pub(super) train: RawTrain,
     pub(super) simulator: RawSimulator,
 }
@@ -158,6 +175,8 @@ impl Raw {
         let google = section(tree, "google", problems);
         let bus = section(tree, "bus", problems);
         let warehouse = section(tree, "warehouse", problems);
+        let registry = section(tree, "registry", problems);
+        let redis = section(tree, "redis", problems);
         let train = section(tree, "train", problems);
         let simulator = section(tree, "simulator", problems);
         Some(Self {
@@ -170,6 +189,8 @@ impl Raw {
             google: google?,
             bus: bus?,
             warehouse: warehouse?,
+            registry: registry?,
+            redis: redis?,
             train: train?,
             simulator: simulator?,
         })

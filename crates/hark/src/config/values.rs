@@ -26,6 +26,8 @@ pub(crate) struct Config {
     pub(crate) google: Google,
     pub(crate) bus: Bus,
     pub(crate) warehouse: Warehouse,
+    pub(crate) registry: Registry,
+    pub(crate) redis: Redis,
     pub(crate) train: Train,
     pub(crate) simulator: Simulator,
 }
@@ -180,6 +182,61 @@ pub(crate) struct Warehouse {
         expect(dead_code, reason = "checked in every build, used in one with `gcp`")
     )]
     pub(crate) bigquery: BigQuery,
+}
+
+/// Where models are kept.
+#[derive(Debug, Clone)]
+pub(crate) enum Registry {
+    /// A folder; none is `models` in the data folder.
+    Folder(Option<PathBuf>),
+    /// A bucket.
+    #[cfg_attr(
+        not(feature = "bucket"),
+        expect(dead_code, reason = "checked in every build, used in one with `bucket`")
+    )]
+    Bucket {
+        url: String,
+        /// None is the provider's own.
+        endpoint: Option<String>,
+    },
+}
+
+/// What processes share beside bus and warehouse.
+#[derive(Debug, Clone)]
+#[cfg_attr(
+    not(feature = "redis"),
+    expect(dead_code, reason = "checked in every build, used in one with `redis`")
+)]
+pub(crate) struct Redis {
+    pub(crate) url: Option<RedisUrl>,
+    pub(crate) prefix: String,
+    pub(crate) patience: Duration,
+}
+
+/// An address with a password in it, which is not told.
+#[derive(Clone)]
+pub(crate) struct RedisUrl(pub(super) String);
+
+impl RedisUrl {
+    /// All of it.
+    #[cfg(feature = "redis")]
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for RedisUrl {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&without_password(&self.0))
+    }
+}
+
+/// A URL as it may be shown.
+pub(super) fn without_password(url: &str) -> String {
+    match url.split_once("://").zip(url.rsplit_once('@')) {
+        Some(((scheme, _), (_, host))) => format!("{scheme}://***@{host}"),
+        None => url.to_owned(),
+    }
 }
 
 /// How models are trained.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use axum::body::Body;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -17,7 +18,9 @@ use super::dto::detection::{Detection, SignalDetection, Unjudged};
 use super::dto::problem::{ItemProblem, Problem};
 use super::error::{ApiError, ApiResult};
 use super::query::{Segment, cut};
+use crate::runtime::answers::{Basis, Name};
 use crate::runtime::clock;
+use crate::runtime::fleet::StateVersion;
 
 /// Fewer readings than this are judged where the request is read.
 const MANY: usize = 32;
@@ -35,9 +38,21 @@ const MANY: usize = 32;
 pub(super) async fn detect(State(shared): State<Shared>, posted: Posted) -> ApiResult<Response> {
     let bytes = single(&posted)?;
     let judge = Judge::new(&shared).await?;
+    let answers = &shared.app.answers;
+    let name = judge.name(&bytes)?;
+    if let Some(name) = &name
+        && let Some(body) = answers.get(name).await
+    {
+        return Ok(json(StatusCode::OK, body));
+    }
     let asked = judge.ask(&bytes)?;
     let mut body = Vec::with_capacity(512);
     judge.write(&asked, &mut body)?;
+    let body = Bytes::from(body);
+    if name.is_some() {
+        let name = answers.name(judge.basis, asked.state, &bytes);
+        answers.put(name, body.clone()).await;
+    }
     Ok(json(StatusCode::OK, body))
 }
 
@@ -139,8 +154,8 @@ pub(super) async fn detect_signal(
     ))
 }
 
-fn json(status: StatusCode, body: Vec<u8>) -> Response {
-    (status, [(header::CONTENT_TYPE, "application/json")], body).into_response()
+fn json(status: StatusCode, body: impl Into<Body>) -> Response {
+    (status, [(header::CONTENT_TYPE, "application/json")], body.into()).into_response()
 }
 
 fn single(posted: &Posted) -> ApiResult<Bytes> {
@@ -159,6 +174,7 @@ fn single(posted: &Posted) -> ApiResult<Bytes> {
 struct Judge<'a> {
     shared: &'a Shared,
     model: Arc<Model>,
+    basis: Basis,
     now: Timestamp,
 }
 
@@ -168,14 +184,17 @@ struct Asked {
     assessment: Assessment,
     device_known: bool,
     history: u64,
+    /// Which state of the device it was judged with.
+    state: Option<StateVersion>,
 }
 
 impl<'a> Judge<'a> {
     async fn new(shared: &'a Shared) -> ApiResult<Self> {
-        match shared.app.live_model.get() {
-            Some(model) => Ok(Self {
+        match shared.app.live_model.in_force() {
+            Some(in_force) => Ok(Self {
                 shared,
-                model,
+                model: in_force.model.clone(),
+                basis: in_force.basis,
                 now: clock::now(),
             }),
             None => Err(no_model(shared).await?),
@@ -188,20 +207,34 @@ impl<'a> Judge<'a> {
         assessment.expect("a model judges every reading")
     }
 
+    /// The name of the answer to a question; none of one that means now, whose answer nobody asks for again.
+    fn name(&self, bytes: &[u8]) -> Result<Option<Name>, Rejection> {
+        let app = &self.shared.app;
+        let reading = wire::decode(bytes, &app.config.signals, Some(self.now))?.reading;
+        if reading.timestamp == self.now {
+            return Ok(None);
+        }
+        let state = app.fleet.look(&reading.device_id, |it| it.map(|it| it.version));
+        Ok(Some(app.answers.name(self.basis, state, bytes)))
+    }
+
     fn ask(&self, bytes: &[u8]) -> Result<Asked, Rejection> {
         let signals = &self.shared.app.config.signals;
         let reading = wire::decode(bytes, signals, Some(self.now))?.reading;
         if let Some(at) = reading.values.iter().position(|it| it.is_none()) {
             return Err(missing(&signals[at]));
         }
-        let (assessment, history) = self.shared.app.fleet.read(&reading.device_id, |state| {
-            (self.assess(state, &reading), state.map(DeviceState::readings))
+        let (assessment, history, state) = self.shared.app.fleet.look(&reading.device_id, |it| {
+            let state = it.map(|it| &it.state);
+            let assessment = self.assess(state, &reading);
+            (assessment, state.map(DeviceState::readings), it.map(|it| it.version))
         });
         Ok(Asked {
             reading,
             assessment,
             device_known: history.is_some(),
             history: history.unwrap_or(0),
+            state,
         })
     }
 

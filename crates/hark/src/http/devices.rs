@@ -56,7 +56,7 @@ fn device<'a>(app: &'a App, counted: &'a Counted) -> DeviceDto<'a> {
     let it = &counted.device;
     let signals = &app.config.signals;
     let (history, learning, doubts) = app.fleet.look(&it.device_id, |tracked| {
-        let Some(Tracked { state, watched }) = tracked else {
+        let Some(Tracked { state, watched, .. }) = tracked else {
             return (0, (0, LEARNING), Vec::new());
         };
         let doubts = watched.doubts.now.iter().map(|it| DoubtDto {

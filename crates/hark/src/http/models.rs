@@ -129,7 +129,7 @@ pub(super) async fn promote(State(app): State<Arc<App>>, Segment(version): Segme
 }
 
 fn known(app: &App, version: &str) -> ApiResult<()> {
-    if app.registry.contains(version) {
+    if app.registry.contains(version)? {
         return Ok(());
     }
     let error = ApiError::not_found(format!("there is no model version `{}`", cut(version))).field("version");

@@ -30,7 +30,7 @@ pub(crate) async fn run(config: Config, args: ReportArgs) -> anyhow::Result<()> 
         end,
     };
     let warehouse = open_warehouse_to_read(&config).await?;
-    let gathered = Gathered::ask(warehouse.as_ref(), &open_registry(&config), &config, range).await?;
+    let gathered = Gathered::ask(warehouse.as_ref(), &open_registry(&config)?, &config, range).await?;
     let blocks = sections::of(&gathered);
     let text = match args.report_format.unwrap_or_else(|| by_name(&args.output)) {
         ReportFormat::Markdown => markdown::written(&blocks),

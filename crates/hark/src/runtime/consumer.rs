@@ -3,13 +3,16 @@
 //! Nothing is settled before the warehouse has committed it, and nothing is judged twice: a commit that cannot be
 //! written now is tried again as it is, since the devices' states have gone on.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bus::{BusErrorKind, Message, Notes, Outcome, Subscriber};
 use detector::{Assessment, IncidentRules};
-use domain::{DeadLetter, DeviceId, Incident, IncidentId, Judged, Location, Reading, Rejection, Timestamp, wire};
+use domain::{
+    DeadLetter, DeviceId, Incident, IncidentId, Judged, Location, Reading, Rejection, Timestamp,
+    wire::{self, Decoded},
+};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 use warehouse::{Commit, DeviceUpdate, IncidentUpdate, Stored, Warehouse, WarehouseError, WarehouseErrorKind};
@@ -20,6 +23,7 @@ use super::fleet::{Fleet, Tracked};
 use super::judging::Judging;
 use super::live_model::LiveModel;
 use super::maintenance::Maintenance;
+use super::shared::Shared;
 use super::tuning::Tuning;
 use super::watching::{Change, Telling};
 use super::{canary, clock};
@@ -44,6 +48,10 @@ pub(crate) struct Consumer {
     pub(crate) max_future_skew: Duration,
     pub(crate) rules: IncidentRules,
     pub(crate) judging: Arc<Judging>,
+    /// Whether other processes consume from the same bus.
+    pub(crate) is_one_of_many: bool,
+    /// What those share with this one.
+    pub(crate) shared: Option<Arc<Shared>>,
 }
 
 /// A batch after judging: what to write, and what to tell of each message.
@@ -51,6 +59,12 @@ struct Judgements {
     commit: Commit,
     outcomes: Vec<Outcome>,
     news: Vec<IncidentNews>,
+}
+
+/// A message, and the reading in it; none is in a probe.
+struct DecodedMessage {
+    message: Message,
+    reading: Option<Result<Decoded, Rejection>>,
 }
 
 /// What became of one message.
@@ -86,7 +100,11 @@ impl Consumer {
             let (messages, receipt) = batch.into_parts();
             let received_at = clock::now();
             metrics::alive(Stage::Consumer, received_at);
-            let judgements = tokio::task::block_in_place(|| self.judge(messages, received_at));
+            let decoded = tokio::task::block_in_place(|| self.decode(messages));
+            if let Some(shared) = &self.shared {
+                shared.take_up(&self.fleet, &devices_of(&decoded)).await;
+            }
+            let judgements = tokio::task::block_in_place(|| self.judge(decoded, received_at));
             let Judgements {
                 commit,
                 mut outcomes,
@@ -94,10 +112,14 @@ impl Consumer {
             } = judgements;
             metrics::alive(Stage::Detector, clock::now());
             let committed = Arc::new(commit.readings.clone());
+            let devices = self.shared.as_ref().map(|_| commit.devices.clone());
             let begun = Instant::now();
             let stored = self.store(commit, &stop).await?;
             metrics::alive(Stage::Warehouse, clock::now());
             metrics::committed(&committed, &stored, self.fleet.signals(), begun.elapsed());
+            if let Some((shared, devices)) = self.shared.as_ref().zip(devices) {
+                shared.hand_on(&devices).await;
+            }
             mark_duplicates(&mut outcomes, &stored);
             metrics::outcomes(&outcomes);
             match receipt.settle(outcomes).await {
@@ -114,24 +136,34 @@ impl Consumer {
         }
     }
 
-    fn judge(&self, messages: Vec<Message>, received_at: Timestamp) -> Judgements {
+    fn decode(&self, messages: Vec<Message>) -> Vec<DecodedMessage> {
+        let decode = |message: Message| {
+            let is_probe = message.source == canary::SOURCE;
+            let reading = (!is_probe).then(|| wire::decode(&message.payload, self.fleet.signals(), None));
+            DecodedMessage { message, reading }
+        };
+        messages.into_iter().map(decode).collect()
+    }
+
+    fn judge(&self, messages: Vec<DecodedMessage>, received_at: Timestamp) -> Judgements {
         let mut commit = Commit::default();
         let mut outcomes = Vec::with_capacity(messages.len());
         let mut touched: HashMap<DeviceId, DeviceUpdate> = HashMap::new();
         let mut incidents: BTreeMap<IncidentId, Incident> = BTreeMap::new();
         let mut news = Vec::new();
-        for message in messages {
-            if message.source == canary::SOURCE {
+        for DecodedMessage { message, reading } in messages {
+            let Some(decoded) = reading else {
                 outcomes.push(Outcome::Probe);
                 continue;
-            }
+            };
             metrics::received(message.source);
-            match self.judge_one(&message, received_at) {
-                Ok(JudgedMessage {
-                    judged,
-                    notes,
-                    incident,
-                }) => {
+            match decoded {
+                Ok(decoded) => {
+                    let JudgedMessage {
+                        judged,
+                        notes,
+                        incident,
+                    } = self.judge_one(decoded, received_at);
                     touch(&mut touched, &judged);
                     commit.readings.push(judged);
                     outcomes.push(Outcome::Stored(notes));
@@ -163,8 +195,7 @@ impl Consumer {
         Judgements { commit, outcomes, news }
     }
 
-    fn judge_one(&self, message: &Message, received_at: Timestamp) -> Result<JudgedMessage, Rejection> {
-        let decoded = wire::decode(&message.payload, self.fleet.signals(), None)?;
+    fn judge_one(&self, decoded: Decoded, received_at: Timestamp) -> JudgedMessage {
         let reading = decoded.reading;
         let horizon = received_at.after(self.max_future_skew);
         let clock_suspect = reading.timestamp > horizon;
@@ -198,11 +229,11 @@ impl Consumer {
             late,
             clock_suspect,
         };
-        Ok(JudgedMessage {
+        JudgedMessage {
             judged,
             notes,
             incident,
-        })
+        }
     }
 
     /// When a person is told: the rules, and the threshold that labels have moved.
@@ -226,7 +257,7 @@ impl Consumer {
         is_taken: bool,
     ) -> Option<Assessment> {
         let model = self.live_model.get();
-        let Tracked { state, watched } = tracked;
+        let Tracked { state, watched, .. } = tracked;
         watched.hear(received_at);
         if !is_taken {
             return self.judging.peek(model.as_deref(), Some(state), reading);
@@ -238,6 +269,30 @@ impl Consumer {
     /// Ends incidents of devices that have not been heard for long: the state and the incident change in one commit.
     async fn give_up(&self, started_at: Timestamp, stop: &CancellationToken) -> Result<(), WarehouseError> {
         let now = clock::now();
+        let silent = self.fleet.silent(now, started_at, self.rules.quiet_seconds);
+        if silent.is_empty() {
+            return Ok(());
+        }
+        // Who is silent here may be heard by another consumer.
+        if let Some(shared) = &self.shared {
+            shared.take_up(&self.fleet, &silent.iter().collect()).await;
+        } else if self.is_one_of_many {
+            let states = match self.warehouse.device_states().await {
+                Ok(states) => states,
+                Err(cause) if cause.kind == WarehouseErrorKind::Retryable => {
+                    warn!(error = %cause, "device states could not be read, incidents of silent devices stay open");
+                    return Ok(());
+                }
+                Err(cause) => return Err(cause),
+            };
+            for (device_id, state) in states {
+                if silent.contains(&device_id)
+                    && let Err(cause) = self.fleet.take_up(device_id.clone(), &state)
+                {
+                    debug!(device = %device_id, error = %cause, "a device state cannot be read");
+                }
+            }
+        }
         let over = self.fleet.give_up(now, started_at, self.rules.quiet_seconds);
         if over.is_empty() {
             return Ok(());
@@ -317,6 +372,11 @@ impl Consumer {
             self.events.send(Event::Incident(Arc::new(it)));
         }
     }
+}
+
+fn devices_of(messages: &[DecodedMessage]) -> HashSet<&DeviceId> {
+    let readings = messages.iter().filter_map(|it| it.reading.as_ref()?.as_ref().ok());
+    readings.map(|it| &it.reading.device_id).collect()
 }
 
 fn touch(touched: &mut HashMap<DeviceId, DeviceUpdate>, judged: &Judged) {

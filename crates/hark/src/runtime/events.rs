@@ -1,10 +1,10 @@
 //! What just happened, for whoever listens: the live stream of the API.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use domain::{DeviceId, Incident, IncidentId, Judged, Severity};
-use tokio::sync::broadcast;
+use tokio::sync::{broadcast, mpsc};
 
 use super::watching::Change;
 
@@ -16,6 +16,10 @@ const KEPT_READINGS: usize = 10_000;
 
 /// How many events a listener may fall behind before it is told to begin anew.
 const BEHIND: usize = 64;
+
+/// How many events may wait to be told to other processes; more are left out.
+#[cfg(feature = "redis")]
+const WAITING: usize = 256;
 
 /// One thing that happened.
 #[derive(Debug, Clone)]
@@ -92,6 +96,7 @@ pub(crate) struct Numbered {
 pub(crate) struct Events {
     sender: broadcast::Sender<Numbered>,
     kept: Mutex<Kept>,
+    outgoing: OnceLock<mpsc::Sender<Event>>,
 }
 
 /// The newest events, in order.
@@ -140,11 +145,30 @@ impl Events {
         Self {
             sender: broadcast::channel(BEHIND).0,
             kept: Mutex::default(),
+            outgoing: OnceLock::new(),
         }
+    }
+
+    /// What happens in this process from now on, for telling it to others. It may be asked for once.
+    #[cfg(feature = "redis")]
+    pub(crate) fn outgoing(&self) -> mpsc::Receiver<Event> {
+        let (sender, receiver) = mpsc::channel(WAITING);
+        let is_first = self.outgoing.set(sender).is_ok();
+        debug_assert!(is_first, "the events of a process are told by one task");
+        receiver
     }
 
     /// Tells everybody.
     pub(crate) fn send(&self, event: Event) {
+        if let Some(outgoing) = self.outgoing.get() {
+            // Who cannot keep up hears less, and holds nobody up.
+            let _left_out = outgoing.try_send(event.clone());
+        }
+        self.take_up(event);
+    }
+
+    /// Tells everybody in this process of what happened in another.
+    pub(crate) fn take_up(&self, event: Event) {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         let numbered = kept.push(event);
         // An error means that nobody listens, which is fine.

@@ -1,11 +1,13 @@
 //! The states of all devices, and what is watched of them: written by the consumer, read by `/detect`.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, RandomState};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{PoisonError, RwLock};
 
 use detector::{DeviceState, StateError};
 use domain::{DeviceId, Incident, Signals, Timestamp};
+use sha2::{Digest, Sha256};
 
 use super::watching::Watched;
 
@@ -15,6 +17,9 @@ const SHARDS: usize = 64;
 /// The version of what [`Fleet::state_bytes`] writes.
 const VERSION: u8 = 1;
 
+/// Which state a device is in. Two that are alike mean the same state, in whatever process.
+pub(crate) type StateVersion = [u8; 16];
+
 /// One device as the consumer knows it.
 #[derive(Debug, Clone)]
 pub(crate) struct Tracked {
@@ -22,6 +27,8 @@ pub(crate) struct Tracked {
     pub(crate) state: DeviceState,
     /// What is watched of it.
     pub(crate) watched: Watched,
+    /// Which of all states this is.
+    pub(crate) version: StateVersion,
 }
 
 /// Bytes that are no stored device.
@@ -40,6 +47,7 @@ pub(crate) struct Fleet {
     signals: Signals,
     hasher: RandomState,
     shards: [RwLock<HashMap<DeviceId, Tracked>>; SHARDS],
+    changes: AtomicU64,
 }
 
 impl Fleet {
@@ -49,6 +57,7 @@ impl Fleet {
             signals,
             hasher: RandomState::new(),
             shards: std::array::from_fn(|_| RwLock::default()),
+            changes: AtomicU64::new(0),
         }
     }
 
@@ -57,18 +66,27 @@ impl Fleet {
         &self.signals
     }
 
-    /// Takes up a device that was stored.
+    /// Takes up a device that was stored, unless as new a state of it is here. Says whether it was taken.
     ///
     /// # Errors
     /// When the bytes are no state of these signals.
-    pub(crate) fn restore(&self, device_id: DeviceId, bytes: &[u8]) -> Result<(), RestoreError> {
+    pub(crate) fn take_up(&self, device_id: DeviceId, bytes: &[u8]) -> Result<bool, RestoreError> {
         let (watched, state) = parts(bytes).ok_or(RestoreError::Damaged)?;
+        let mut version = StateVersion::default();
+        version.copy_from_slice(&Sha256::digest(bytes)[..size_of::<StateVersion>()]);
         let tracked = Tracked {
             state: DeviceState::from_bytes(state, &self.signals)?,
             watched: Watched::from_bytes(watched).ok_or(RestoreError::Damaged)?,
+            version,
         };
-        self.write(&device_id).insert(device_id, tracked);
-        Ok(())
+        let mut shard = self.write(&device_id);
+        let is_newer = shard
+            .get(&device_id)
+            .is_none_or(|here| here.state.last() < tracked.state.last());
+        if is_newer {
+            shard.insert(device_id, tracked);
+        }
+        Ok(is_newer)
     }
 
     /// Looks at the state of a device; `None` for one that was never heard.
@@ -86,14 +104,27 @@ impl Fleet {
 
     /// Changes a device, which begins empty.
     pub(crate) fn update<R>(&self, device_id: &DeviceId, change: impl FnOnce(&mut Tracked) -> R) -> R {
+        let version = self.fresh();
         let mut shard = self.write(device_id);
         if let Some(tracked) = shard.get_mut(device_id) {
+            tracked.version = version;
             return change(tracked);
         }
         change(shard.entry(device_id.clone()).or_insert_with(|| Tracked {
             state: DeviceState::new(&self.signals),
             watched: Watched::default(),
+            version,
         }))
+    }
+
+    /// A version that no state had before, here or elsewhere: the hasher is this process's own.
+    fn fresh(&self) -> StateVersion {
+        let nth = self.changes.fetch_add(1, Ordering::Relaxed);
+        let mut version = StateVersion::default();
+        let (process, count) = version.split_at_mut(8);
+        process.copy_from_slice(&self.hasher.hash_one("this process").to_le_bytes());
+        count.copy_from_slice(&nth.to_le_bytes());
+        version
     }
 
     /// When each device was last heard, and for how many seconds it may be quiet, never less than the grace; none while
@@ -108,6 +139,19 @@ impl Fleet {
             }));
         }
         devices
+    }
+
+    /// The devices with which something goes on though they have not been heard for so long that it is over.
+    pub(crate) fn silent(&self, now: Timestamp, started_at: Timestamp, quiet_seconds: f64) -> HashSet<DeviceId> {
+        let mut silent = HashSet::new();
+        for shard in &self.shards {
+            let shard = shard.read().unwrap_or_else(PoisonError::into_inner);
+            let over = shard
+                .iter()
+                .filter(|it| it.1.watched.is_over(now, started_at, quiet_seconds));
+            silent.extend(over.map(|it| it.0.clone()));
+        }
+        silent
     }
 
     /// Ends what goes on with devices that have not been heard for so long that it is over: the device, when it was heard,
@@ -136,7 +180,7 @@ impl Fleet {
     /// A device as bytes to store: a version, the length of what is watched, that, and the model's state.
     pub(crate) fn state_bytes(&self, device_id: &DeviceId) -> Vec<u8> {
         self.look(device_id, |tracked| {
-            let Some(Tracked { state, watched }) = tracked else {
+            let Some(Tracked { state, watched, .. }) = tracked else {
                 return Vec::new();
             };
             let (watched, state) = (watched.to_bytes(), state.to_bytes(&self.signals));

@@ -1,7 +1,6 @@
 //! The model in force, swapped without a pause: a judgement that began goes on with the model it began with.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 use detector::Model;
@@ -9,19 +8,24 @@ use domain::Signals;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
+use super::answers::Basis;
 use super::events::{Event, Events};
 use super::registry::Registry;
 use crate::metrics;
-
-/// How often the registry is asked for a new pointer.
-const POLL: Duration = Duration::from_millis(500);
 
 /// The model in force; none before the first training.
 pub(crate) struct LiveModel {
     registry: Arc<Registry>,
     signals: Signals,
     events: Arc<Events>,
-    model: ArcSwapOption<Model>,
+    model: ArcSwapOption<InForce>,
+}
+
+/// A model that judges.
+pub(crate) struct InForce {
+    pub(crate) model: Arc<Model>,
+    /// What its answers follow from, but for the question.
+    pub(crate) basis: Basis,
 }
 
 impl LiveModel {
@@ -61,6 +65,11 @@ impl LiveModel {
 
     /// The model to judge with, held for as long as one judgement or batch needs it.
     pub(crate) fn get(&self) -> Option<Arc<Model>> {
+        self.model.load().as_ref().map(|it| it.model.clone())
+    }
+
+    /// The same, with what its answers follow from.
+    pub(crate) fn in_force(&self) -> Option<Arc<InForce>> {
         self.model.load_full()
     }
 
@@ -95,18 +104,33 @@ impl LiveModel {
             None
         });
         metrics::model(&model, self.get().as_deref(), measured.as_ref());
-        self.model.store(Some(Arc::new(model)));
+        let basis = Basis::new(&model.to_bytes());
+        let model = Arc::new(model);
+        self.model.store(Some(Arc::new(InForce { model, basis })));
     }
 
-    /// Follows the pointer until told to stop. A refused model is reported once, not at every look.
+    /// Follows the pointer until told to stop. A refused model and an absent registry are told once, not at every look.
     pub(crate) async fn watch(&self, stop: CancellationToken) {
         let mut refused: Option<String> = None;
+        let mut is_away = false;
         loop {
             tokio::select! {
                 () = stop.cancelled() => return,
-                () = tokio::time::sleep(POLL) => {}
+                () = tokio::time::sleep(self.registry.pace()) => {}
             }
-            let pointer = self.registry.live().ok().flatten();
+            let pointer = match self.registry.live() {
+                Ok(pointer) => pointer,
+                Err(cause) => {
+                    if !std::mem::replace(&mut is_away, true) {
+                        let cause = format!("{cause:#}");
+                        warn!(cause, "the model registry cannot be asked, the model in force stays");
+                    }
+                    continue;
+                }
+            };
+            if std::mem::take(&mut is_away) {
+                info!("the model registry answers again");
+            }
             if pointer.is_some() && pointer == refused {
                 continue;
             }

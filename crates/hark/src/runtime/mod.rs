@@ -2,6 +2,7 @@
 
 #[cfg(feature = "gcp")]
 pub(crate) mod addressed;
+pub(crate) mod answers;
 pub(crate) mod canary;
 pub(crate) mod clock;
 pub(crate) mod consumer;
@@ -18,6 +19,11 @@ pub(crate) mod registry;
 pub(crate) mod retraining;
 pub(crate) mod rhythm;
 pub(crate) mod shadow;
+#[cfg(feature = "redis")]
+pub(crate) mod shared;
+#[cfg(not(feature = "redis"))]
+#[path = "shared_absent.rs"]
+pub(crate) mod shared;
 pub(crate) mod silence;
 pub(crate) mod training;
 pub(crate) mod tuning;

@@ -1,28 +1,82 @@
-//! The model registry: a folder of versions and a pointer to the live one.
+//! The model registry: versions, and a pointer to the one in force.
 //!
 //! ```text
 //! models/m-0001/model.hark     the model
 //! models/m-0001/metrics.json   what was measured of it on held-out readings
 //! models/m-0001/shadow.json    what it did beside the champion, before it was put in force
-//! models/live                  the version in force
-//! models/history               every version that was in force, oldest first
+//! models/live                  the version in force; in a bucket the history as well, its last line is in force
+//! models/history               every version that was in force, oldest first; not in a bucket
 //! ```
 //!
-//! Every file is written beside its place, synced and renamed over it: after a crash the old or the new one is there.
+//! It lies in a folder, or in a bucket that machines share.
 
-use std::fs::{self, File};
-use std::io::{self, Read, Write};
+#[cfg(feature = "bucket")]
+mod bucket;
+#[cfg(feature = "bucket")]
+mod connect;
+mod folder;
+#[cfg(feature = "bucket")]
+#[cfg(test)]
+mod tests;
+
+use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
 use detector::{Model, Report};
 use serde::{Deserialize, Serialize};
 
+#[cfg(feature = "bucket")]
+use self::bucket::Bucket;
+use self::folder::Folder;
+pub(crate) use self::folder::write_durably;
 use super::shadow::Tally;
 
-/// The registry in a folder.
+/// No file of a registry has as many bytes.
+const MAX_BYTES: u64 = detector::artifact::MAX_BYTES as u64 + 1;
+
+/// How often a pointer that others move at the same time is looked at again.
+const TRIES: usize = 20;
+
+/// The registry.
 pub(crate) struct Registry {
-    dir: PathBuf,
+    place: Place,
+}
+
+/// Where the files lie.
+enum Place {
+    Folder(Folder),
+    #[cfg(feature = "bucket")]
+    Bucket(Box<Bucket>),
+}
+
+/// A version's name that was taken.
+struct Slot {
+    version: String,
+    has_model: bool,
+}
+
+/// Which version is in force, and which ones were.
+#[derive(Debug, Clone, Default, PartialEq)]
+struct Pointer {
+    live: Option<String>,
+    /// Oldest first, with the one in force.
+    history: Vec<String>,
+    /// Which state of the bucket's object this is.
+    #[cfg(feature = "bucket")]
+    tag: Option<object_store::UpdateVersion>,
+}
+
+#[cfg(feature = "bucket")]
+impl Pointer {
+    fn of(history: Vec<String>, tag: Option<object_store::UpdateVersion>) -> Self {
+        Self {
+            live: history.last().cloned(),
+            history,
+            tag,
+        }
+    }
 }
 
 /// What was measured of a model, stored beside it.
@@ -47,37 +101,45 @@ pub(crate) struct Entry {
 
 impl Registry {
     /// The registry in this folder, which is made with the first version.
-    pub(crate) fn new(dir: PathBuf) -> Self {
-        Self { dir }
+    pub(crate) fn in_folder(dir: PathBuf) -> Self {
+        Self {
+            place: Place::Folder(Folder::new(dir)),
+        }
+    }
+
+    /// The registry in the bucket of a URL such as `gs://bucket/prefix`; `endpoint` is where another service listens than
+    /// the provider's own.
+    #[cfg(feature = "bucket")]
+    pub(crate) fn in_bucket(url: &str, endpoint: Option<&str>) -> anyhow::Result<Self> {
+        let (store, prefix) = connect::connect(url, endpoint)?;
+        Ok(Self {
+            place: Place::Bucket(Box::new(Bucket::new(store, url, prefix)?)),
+        })
+    }
+
+    /// How long to wait before the pointer is looked at again.
+    pub(crate) fn pace(&self) -> Duration {
+        match &self.place {
+            Place::Folder(_) => Duration::from_millis(500),
+            // A question to a bucket has its price.
+            #[cfg(feature = "bucket")]
+            Place::Bucket(_) => Duration::from_secs(2),
+        }
     }
 
     /// The version in force.
     pub(crate) fn live(&self) -> anyhow::Result<Option<String>> {
-        let path = self.dir.join("live");
-        match fs::read_to_string(&path) {
-            Ok(text) => Ok(Some(checked_name(text.trim())?.to_owned())),
-            Err(cause) if cause.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(cause) => Err(cause).with_context(|| format!("failed to read `{}`", path.display())),
+        match self.pointer()?.live {
+            Some(version) => Ok(Some(checked_name(&version)?.to_owned())),
+            None => Ok(None),
         }
     }
 
     /// The names of all versions, oldest first.
     pub(crate) fn versions(&self) -> anyhow::Result<Vec<String>> {
-        let entries = match fs::read_dir(&self.dir) {
-            Ok(entries) => entries,
-            Err(cause) if cause.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(cause) => return Err(cause).with_context(|| format!("failed to list `{}`", self.dir.display())),
-        };
-        let mut versions = Vec::new();
-        for entry in entries {
-            let entry = entry.with_context(|| format!("failed to list `{}`", self.dir.display()))?;
-            if let Some(name) = entry.file_name().to_str()
-                && number(name).is_some()
-                && entry.path().join("model.hark").is_file()
-            {
-                versions.push(name.to_owned());
-            }
-        }
+        let slots = self.slots()?.into_iter();
+        let complete = slots.filter(|it| it.has_model && number(&it.version).is_some());
+        let mut versions: Vec<String> = complete.map(|it| it.version).collect();
         versions.sort_by_key(|name| number(name));
         Ok(versions)
     }
@@ -97,18 +159,29 @@ impl Registry {
     }
 
     /// Whether there is such a version.
-    pub(crate) fn contains(&self, version: &str) -> bool {
-        number(version).is_some() && self.path(version, "model.hark").is_file()
+    pub(crate) fn contains(&self, version: &str) -> anyhow::Result<bool> {
+        if number(version).is_none() {
+            return Ok(false);
+        }
+        let path = format!("{version}/model.hark");
+        match &self.place {
+            Place::Folder(folder) => Ok(folder.exists(&path)),
+            #[cfg(feature = "bucket")]
+            Place::Bucket(bucket) => bucket.exists(&path),
+        }
     }
 
     /// Reads a version.
     pub(crate) fn load(&self, version: &str) -> anyhow::Result<Model> {
-        let path = self.path(checked_name(version)?, "model.hark");
-        let model = Model::from_bytes(&read_capped(&path)?).with_context(|| refused(&path))?;
+        let path = format!("{}/model.hark", checked_name(version)?);
+        let name = self.name(&path);
+        let bytes = self
+            .read(&path)?
+            .with_context(|| format!("there is no model `{name}`"))?;
+        let model = Model::from_bytes(&bytes).with_context(|| refused(&name))?;
         ensure!(
             *model.version == *version,
-            "model `{}` calls itself {}, not {version}",
-            path.display(),
+            "model `{name}` calls itself {}, not {version}",
             model.version
         );
         Ok(model)
@@ -116,51 +189,35 @@ impl Registry {
 
     /// What was measured of a version.
     pub(crate) fn metrics(&self, version: &str) -> anyhow::Result<Option<Metrics>> {
-        let path = self.path(checked_name(version)?, "metrics.json");
-        match fs::read(&path) {
-            Ok(bytes) => {
-                let metrics = serde_json::from_slice(&bytes);
-                Ok(Some(
-                    metrics.with_context(|| format!("failed to read `{}`", path.display()))?,
-                ))
-            }
-            Err(cause) if cause.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(cause) => Err(cause).with_context(|| format!("failed to read `{}`", path.display())),
-        }
+        self.json(&format!("{}/metrics.json", checked_name(version)?))
     }
 
     /// What a version did beside the champion, in shadow; none where it never was.
     pub(crate) fn shadow(&self, version: &str) -> anyhow::Result<Option<Tally>> {
-        let path = self.path(checked_name(version)?, "shadow.json");
-        match fs::read(&path) {
-            Ok(bytes) => {
-                let tally = serde_json::from_slice(&bytes);
-                Ok(Some(
-                    tally.with_context(|| format!("failed to read `{}`", path.display()))?,
-                ))
-            }
-            Err(cause) if cause.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(cause) => Err(cause).with_context(|| format!("failed to read `{}`", path.display())),
-        }
+        self.json(&format!("{}/shadow.json", checked_name(version)?))
     }
 
     /// Keeps what a version did in shadow.
     pub(crate) fn keep_shadow(&self, version: &str, tally: &Tally) -> anyhow::Result<()> {
         let text = serde_json::to_vec_pretty(tally).context("failed to write what a challenger did")?;
-        write_durably(&self.path(checked_name(version)?, "shadow.json"), &text)
+        self.write(&format!("{}/shadow.json", checked_name(version)?), &text)
     }
 
     /// Takes the next free version name, for a model that is about to be registered. Two trainers never get the same.
     pub(crate) fn reserve(&self) -> anyhow::Result<String> {
-        fs::create_dir_all(&self.dir).with_context(|| format!("failed to create `{}`", self.dir.display()))?;
-        let mut next = 1 + self.highest()?;
+        let taken = self.slots()?;
+        let mut next = 1 + taken.iter().filter_map(|it| number(&it.version)).max().unwrap_or(0);
         loop {
             let version = format!("m-{next:04}");
-            match fs::create_dir(self.dir.join(&version)) {
-                Ok(()) => return Ok(version),
-                Err(cause) if cause.kind() == io::ErrorKind::AlreadyExists => next += 1,
-                Err(cause) => return Err(cause).with_context(|| format!("failed to create version {version}")),
+            let is_ours = match &self.place {
+                Place::Folder(folder) => folder.take(&version)?,
+                #[cfg(feature = "bucket")]
+                Place::Bucket(bucket) => bucket.take(&version)?,
+            };
+            if is_ours {
+                return Ok(version);
             }
+            next += 1;
         }
     }
 
@@ -169,46 +226,83 @@ impl Registry {
         let version = checked_name(&model.version)?;
         if let Some(metrics) = metrics {
             let text = serde_json::to_vec_pretty(metrics).context("failed to write the metrics")?;
-            write_durably(&self.path(version, "metrics.json"), &text)?;
+            self.write(&format!("{version}/metrics.json"), &text)?;
         }
-        write_durably(&self.path(version, "model.hark"), &model.to_bytes())
+        let path = format!("{version}/model.hark");
+        match &self.place {
+            Place::Folder(folder) => folder.write(&path, &model.to_bytes()),
+            #[cfg(feature = "bucket")]
+            Place::Bucket(bucket) => {
+                let is_ours = bucket.create(&path, &model.to_bytes())?;
+                ensure!(is_ours, "`{}` is another model already", bucket.name(&path));
+                Ok(())
+            }
+        }
     }
 
     /// Puts a version in force, after reading it whole. Returns the one that was in force before.
     pub(crate) fn promote(&self, version: &str) -> anyhow::Result<Option<String>> {
         self.load(version)?;
-        let previous = self.live()?;
-        if previous.as_deref() == Some(version) {
-            return Ok(previous);
-        }
-        let mut history = self.history()?;
-        history.push(version.to_owned());
-        write_durably(&self.dir.join("history"), (history.join("\n") + "\n").as_bytes())?;
-        write_durably(&self.dir.join("live"), format!("{version}\n").as_bytes())?;
-        Ok(previous)
+        let (_, before) = self.repoint(|pointer| {
+            let mut history = pointer.history.clone();
+            if pointer.live.as_deref() != Some(version) {
+                history.push(version.to_owned());
+            }
+            Ok(history)
+        })?;
+        Ok(before.live)
     }
 
     /// Puts the version back in force that was before the live one. Returns (the one in force now, the one before).
     pub(crate) fn rollback(&self) -> anyhow::Result<(String, String)> {
-        let Some(live) = self.live()? else {
-            bail!("no model is in force, so there is nothing to roll back")
-        };
-        let mut history = self.history()?;
-        while history.last() == Some(&live) {
-            history.pop();
+        let (history, before) = self.repoint(|pointer| {
+            let Some(live) = &pointer.live else {
+                bail!("no model is in force, so there is nothing to roll back")
+            };
+            let mut history = pointer.history.clone();
+            while history.last() == Some(live) {
+                history.pop();
+            }
+            let Some(target) = history.last() else {
+                bail!("{live} is the first model that was in force, so there is nothing to roll back to");
+            };
+            self.load(target)?;
+            Ok(history)
+        })?;
+        let now = history.last().cloned().unwrap_or_default();
+        Ok((now, before.live.unwrap_or_default()))
+    }
+
+    /// Moves the pointer to the last of the history that `change` makes of it, unless that is in force already. Returns
+    /// that history and the pointer before. In a bucket others may move it at the same time: then it is done anew from
+    /// where they moved it to.
+    fn repoint(
+        &self,
+        change: impl Fn(&Pointer) -> anyhow::Result<Vec<String>>,
+    ) -> anyhow::Result<(Vec<String>, Pointer)> {
+        for _ in 0..TRIES {
+            let before = self.pointer()?;
+            let history = change(&before)?;
+            if history.last() == before.live.as_ref() {
+                return Ok((history, before));
+            }
+            let is_moved = match &self.place {
+                Place::Folder(folder) => folder.point(&before, &history).map(|()| true)?,
+                #[cfg(feature = "bucket")]
+                Place::Bucket(bucket) => bucket.point(&before, &history)?,
+            };
+            if is_moved {
+                return Ok((history, before));
+            }
         }
-        let Some(target) = history.last().cloned() else {
-            bail!("{live} is the first model that was in force, so there is nothing to roll back to");
-        };
-        self.load(&target)?;
-        write_durably(&self.dir.join("live"), format!("{target}\n").as_bytes())?;
-        write_durably(&self.dir.join("history"), (history.join("\n") + "\n").as_bytes())?;
-        Ok((target, live))
+        bail!("others moved `{}` {TRIES} times in a row", self.name("live"))
     }
 
     /// Takes a model file in as a new version, after reading it whole.
     pub(crate) fn import(&self, path: &Path) -> anyhow::Result<String> {
-        let model = Model::from_bytes(&read_capped(path)?).with_context(|| refused(path))?;
+        let file = File::open(path).with_context(|| format!("failed to open model `{}`", path.display()))?;
+        let bytes = folder::read_capped(file, path)?;
+        let model = Model::from_bytes(&bytes).with_context(|| refused(&path.display().to_string()))?;
         let version = self.reserve()?;
         self.register(
             &Model {
@@ -222,27 +316,70 @@ impl Registry {
 
     /// Every version that was in force, oldest first.
     pub(crate) fn history(&self) -> anyhow::Result<Vec<String>> {
-        let path = self.dir.join("history");
-        match fs::read_to_string(&path) {
-            Ok(text) => Ok(text.lines().map(str::to_owned).collect()),
-            Err(cause) if cause.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
-            Err(cause) => Err(cause).with_context(|| format!("failed to read `{}`", path.display())),
+        Ok(self.pointer()?.history)
+    }
+
+    fn json<T: serde::de::DeserializeOwned>(&self, path: &str) -> anyhow::Result<Option<T>> {
+        let Some(bytes) = self.read(path)? else {
+            return Ok(None);
+        };
+        let read = serde_json::from_slice(&bytes);
+        Ok(Some(
+            read.with_context(|| format!("failed to read `{}`", self.name(path)))?,
+        ))
+    }
+
+    fn name(&self, path: &str) -> String {
+        match &self.place {
+            Place::Folder(folder) => folder.name(path),
+            #[cfg(feature = "bucket")]
+            Place::Bucket(bucket) => bucket.name(path),
         }
     }
 
-    fn highest(&self) -> anyhow::Result<u64> {
-        let entries = fs::read_dir(&self.dir).with_context(|| format!("failed to list `{}`", self.dir.display()))?;
-        let numbers = entries.filter_map(|it| number(it.ok()?.file_name().to_str()?));
-        Ok(numbers.max().unwrap_or(0))
+    fn read(&self, path: &str) -> anyhow::Result<Option<Vec<u8>>> {
+        match &self.place {
+            Place::Folder(folder) => folder.read(path),
+            #[cfg(feature = "bucket")]
+            Place::Bucket(bucket) => bucket.read(path),
+        }
     }
 
-    fn path(&self, version: &str, file: &str) -> PathBuf {
-        self.dir.join(version).join(file)
+    fn write(&self, path: &str, bytes: &[u8]) -> anyhow::Result<()> {
+        match &self.place {
+            Place::Folder(folder) => folder.write(path, bytes),
+            #[cfg(feature = "bucket")]
+            Place::Bucket(bucket) => bucket.write(path, bytes),
+        }
+    }
+
+    fn slots(&self) -> anyhow::Result<Vec<Slot>> {
+        match &self.place {
+            Place::Folder(folder) => folder.slots(),
+            #[cfg(feature = "bucket")]
+            Place::Bucket(bucket) => bucket.slots(),
+        }
+    }
+
+    fn pointer(&self) -> anyhow::Result<Pointer> {
+        match &self.place {
+            Place::Folder(folder) => folder.pointer(),
+            #[cfg(feature = "bucket")]
+            Place::Bucket(bucket) => bucket.pointer(),
+        }
     }
 }
 
-fn refused(path: &Path) -> String {
-    format!("model `{}` is refused", path.display())
+fn lines(history: &[String]) -> String {
+    history.join("\n") + "\n"
+}
+
+fn unlined(text: &str) -> Vec<String> {
+    text.lines().map(str::to_owned).collect()
+}
+
+fn refused(name: &str) -> String {
+    format!("model `{name}` is refused")
 }
 
 /// A version's number; `None` for anything that is no version's name, such as a path.
@@ -259,30 +396,4 @@ fn checked_name(version: &str) -> anyhow::Result<&str> {
         "`{version}` is no model version\nhint: versions look like m-0001; see `hark models list`"
     );
     Ok(version)
-}
-
-fn read_capped(path: &Path) -> anyhow::Result<Vec<u8>> {
-    let file = File::open(path).with_context(|| format!("failed to open model `{}`", path.display()))?;
-    let mut bytes = Vec::new();
-    let cap = detector::artifact::MAX_BYTES as u64 + 1;
-    file.take(cap)
-        .read_to_end(&mut bytes)
-        .with_context(|| format!("failed to read model `{}`", path.display()))?;
-    Ok(bytes)
-}
-
-/// Writes a file whole: after a crash the old or the new one is there.
-pub(crate) fn write_durably(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
-    let write = || -> io::Result<()> {
-        let beside = path.with_extension(format!("{}.new", std::process::id()));
-        let mut file = File::create(&beside)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        fs::rename(&beside, path)?;
-        match path.parent() {
-            Some(dir) => File::open(dir)?.sync_all(),
-            None => Ok(()),
-        }
-    };
-    write().with_context(|| format!("failed to write `{}`", path.display()))
 }

@@ -24,6 +24,9 @@ pub(crate) enum Cell<'a> {
     Time(Timestamp),
 }
 
+/// What tables write where a number is missing, besides nothing and NaN.
+const MISSING: [&str; 3] = ["na", "n/a", "null"];
+
 /// One row.
 #[derive(Debug, Clone)]
 pub(crate) struct Row {
@@ -106,6 +109,7 @@ impl Row {
             Cell::Text(text) => match text.parse::<f64>() {
                 Ok(number) if number.is_nan() => Ok(None),
                 Ok(number) => Ok(Some(number)),
+                Err(_) if MISSING.iter().any(|it| text.eq_ignore_ascii_case(it)) => Ok(None),
                 Err(_) => Err(wrong_type(
                     name,
                     &format!("is `{}`, a number is needed", shorten(&text)),

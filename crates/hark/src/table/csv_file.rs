@@ -5,7 +5,7 @@ use std::io::BufRead;
 use anyhow::Context;
 
 use super::cell::{Fields, Row};
-use super::{Column, LOOK_AHEAD, Table};
+use super::{Column, LOOK_AHEAD, Late, Table};
 
 /// Reads the header and looks at the first rows to see which columns hold numbers.
 pub(super) fn open(reader: Box<dyn BufRead + Send>) -> anyhow::Result<Table> {
@@ -30,6 +30,7 @@ pub(super) fn open(reader: Box<dyn BufRead + Send>) -> anyhow::Result<Table> {
     Ok(Table {
         columns,
         rows: Box::new(first.into_iter().chain(rows)),
+        late: Late::default(),
     })
 }
 

@@ -145,7 +145,7 @@ pub(crate) fn readings(
     table: Table,
     mapping: Mapping,
 ) -> impl Iterator<Item = anyhow::Result<Result<Reading, RowRejection>>> + Send {
-    let Table { columns, rows } = table;
+    let Table { columns, rows, .. } = table;
     rows.map(move |row| {
         let row = row?;
         Ok(mapping.reading(&row).map_err(|rejection| RowRejection {

@@ -10,7 +10,9 @@ mod parquet_file;
 mod place;
 mod write;
 
+use std::collections::BTreeSet;
 use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Context;
 use clap::ValueEnum;
@@ -66,12 +68,40 @@ pub(crate) type Rows = Box<dyn Iterator<Item = anyhow::Result<Row>> + Send>;
 pub(crate) struct Table {
     columns: Vec<Column>,
     rows: Rows,
+    late: Late,
+}
+
+/// The names of columns that appear only after the rows that were looked at, as far as the table has been read.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Late(Arc<Mutex<BTreeSet<String>>>);
+
+/// So many such names are remembered.
+const MOST_LATE: usize = 100;
+
+impl Late {
+    fn add(&self, name: &str) {
+        let mut names = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if names.len() < MOST_LATE && !names.contains(name) {
+            names.insert(name.to_owned());
+        }
+    }
+
+    /// The names so far.
+    pub(crate) fn names(&self) -> Vec<String> {
+        let names = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        names.iter().cloned().collect()
+    }
 }
 
 impl Table {
     /// The columns, in order.
     pub(crate) fn columns(&self) -> &[Column] {
         &self.columns
+    }
+
+    /// Columns that appear only later.
+    pub(crate) fn late(&self) -> Late {
+        self.late.clone()
     }
 
     /// The rows, in order. A row that does not fit the table is an error.
@@ -88,6 +118,11 @@ impl Table {
 
 /// Opens a table. Without a format the name tells it; stdin is NDJSON then.
 pub(crate) fn open(place: &Place, format: Option<TableFormat>) -> anyhow::Result<Table> {
+    open_with(place, format, &[])
+}
+
+/// Opens a table that may have these columns: where each row names its own, they need not stand in the first rows.
+pub(crate) fn open_with(place: &Place, format: Option<TableFormat>, wanted: &[String]) -> anyhow::Result<Table> {
     let told = match place {
         Place::Standard => Some(TableFormat::Ndjson),
         Place::File(path) => TableFormat::of(path),
@@ -102,7 +137,7 @@ pub(crate) fn open(place: &Place, format: Option<TableFormat>) -> anyhow::Result
     };
     let table = match format {
         TableFormat::Csv => csv_file::open(place.reader()?),
-        TableFormat::Ndjson => ndjson::open(place.reader()?),
+        TableFormat::Ndjson => ndjson::open(place.reader()?, wanted),
         TableFormat::Parquet => parquet_file::open(place),
     };
     table.with_context(|| format!("failed to read `{place}`"))

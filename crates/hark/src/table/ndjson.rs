@@ -9,13 +9,14 @@ use serde_json::{Map, Value};
 
 use super::cell::{Cell, Fields, Row};
 use super::csv_file::is_numeric;
-use super::{Column, LOOK_AHEAD, Table};
+use super::{Column, LOOK_AHEAD, Late, Table};
+use crate::exit::Fault;
 
 /// The longest line that is read.
 const MAX_LINE_BYTES: usize = 16 << 20;
 
-/// Reads the first lines for the columns; a field that appears only later is not seen.
-pub(super) fn open(reader: Box<dyn BufRead + Send>) -> anyhow::Result<Table> {
+/// Reads the first lines for the columns; a field that appears only later is seen where it is wanted.
+pub(super) fn open(reader: Box<dyn BufRead + Send>, wanted: &[String]) -> anyhow::Result<Table> {
     let mut objects = Objects { reader, line: 0 };
     let mut names = Names::default();
     let mut first = Vec::new();
@@ -27,15 +28,25 @@ pub(super) fn open(reader: Box<dyn BufRead + Send>) -> anyhow::Result<Table> {
         first.push(object);
     }
     anyhow::ensure!(!first.is_empty(), "there is no row");
+    if let (true, Err(Fields::Broken(_, problem))) = (names.in_order.is_empty(), &first[0].fields) {
+        let message = format!("line {} is broken: {problem}", first[0].number);
+        return Err(Fault::new(message, "say --input-format csv or parquet if it is no NDJSON").into());
+    }
+    // A table that has none of them is another one.
+    if wanted.iter().any(|it| names.places.contains_key(it)) {
+        wanted.iter().for_each(|it| names.add(it));
+    }
     let first: Vec<Row> = first.iter().map(|it| names.row(it)).collect();
     let column = |(at, name): (usize, &String)| Column {
         name: name.clone(),
-        numeric: is_numeric(first.iter(), at),
+        numeric: is_numeric(first.iter(), at) || wanted.contains(name),
     };
     let columns = names.in_order.iter().enumerate().map(column).collect();
+    let late = names.late.clone();
     let rest = objects.map(move |object| object.map(|it| names.row(&it)));
     Ok(Table {
         columns,
+        late,
         rows: Box::new(first.into_iter().map(Ok).chain(rest)),
     })
 }
@@ -88,6 +99,7 @@ pub(crate) fn next_line(reader: &mut impl BufRead) -> anyhow::Result<Option<Vec<
 struct Names {
     places: HashMap<String, usize>,
     in_order: Vec<String>,
+    late: Late,
 }
 
 impl Names {
@@ -96,12 +108,15 @@ impl Names {
             let name = format!("{prefix}{name}");
             match value {
                 Value::Object(inner) => self.learn(&format!("{name}."), inner),
-                _ if self.places.contains_key(&name) => {}
-                _ => {
-                    self.places.insert(name.clone(), self.in_order.len());
-                    self.in_order.push(name);
-                }
+                _ => self.add(&name),
             }
+        }
+    }
+
+    fn add(&mut self, name: &str) {
+        if !self.places.contains_key(name) {
+            self.places.insert(name.to_owned(), self.in_order.len());
+            self.in_order.push(name.to_owned());
         }
     }
 
@@ -127,6 +142,8 @@ impl Names {
                 self.fill(&format!("{name}."), inner, cells);
             } else if let Some(&place) = self.places.get(&name) {
                 cells[place] = cell(value);
+            } else {
+                self.late.add(&name);
             }
         }
     }

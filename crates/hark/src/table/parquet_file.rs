@@ -14,7 +14,7 @@ use domain::Timestamp;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 
 use super::cell::{Cell, Fields, Row};
-use super::{Column, Place, Table};
+use super::{Column, Late, Place, Table};
 
 /// Rows of a block.
 const BLOCK_ROWS: usize = 8_192;
@@ -60,6 +60,7 @@ fn table(reader: ParquetRecordBatchReader) -> anyhow::Result<Table> {
     Ok(Table {
         columns,
         rows: Box::new(rows),
+        late: Late::default(),
     })
 }
 

@@ -355,3 +355,73 @@ fn forests_that_cannot_be_had_are_told() {
         &["`t.csv` cannot be taken as a forest"],
     );
 }
+
+#[test]
+fn what_is_not_looked_at_is_told() {
+    let folder = Folder::new();
+    let run = fitted(&folder);
+    let said = "not learned from, as they hold no numbers or also something else: note\n";
+    assert!(run.stderr.contains(said), "{run}");
+    let mut lines = "{\"b\":0.5}\n".repeat(1_001);
+    lines += "{\"a\":0.5,\"b\":0.5}\n";
+    folder.write("late.ndjson", &lines);
+    let run = folder.run(&["forest", "fit", "--input", "late.ndjson", "--output", "b.forest"]);
+    assert!(run.stderr.contains("no row of the first 1,000 has it: a"), "{run}");
+    // To score, a column that the forest knows may come late, or never.
+    let csv = folder.ok(&["forest", "score", "t.forest", "--input", "late.ndjson"]);
+    let scores = column(&csv, "score");
+    assert!(scores.len() == 1_002 && scores[0] != scores[1_001], "{csv}");
+    folder.write("b.ndjson", "{\"b\":0.5}\n");
+    let run = folder.run(&["forest", "score", "t.forest", "--input", "b.ndjson"]);
+    assert!(
+        run.stderr.contains("taken as missing, as no row has a value: a"),
+        "{run}"
+    );
+}
+
+#[test]
+fn missing_values_are_written_in_many_ways() {
+    let folder = Folder::new();
+    fitted(&folder);
+    folder.write("m.csv", "a,b\n0.5,\n0.5,NA\n0.5,null\n0.5,n/a\n0.5,NaN\n");
+    let csv = folder.ok(&["forest", "score", "t.forest", "--input", "m.csv"]);
+    let scores = column(&csv, "score");
+    assert!(scores.len() == 5 && scores.iter().all(|it| *it == scores[0]), "{csv}");
+}
+
+#[test]
+fn the_rows_before_a_broken_one_are_scored() {
+    let folder = Folder::new();
+    fitted(&folder);
+    folder.write("t.csv", "a,b\n0.1,0.2\n0.3,0.4\n0.5,0.6,0.7\n");
+    let args = ["forest", "score", "t.forest", "--input", "t.csv", "--output", "s.csv"];
+    let run = folder.run(&args);
+    assert_eq!(run.code, 1, "{run}");
+    assert!(run.stderr.contains("row 3 is broken"), "{run}");
+    assert_eq!(column(&folder.read("s.csv"), "score").len(), 2);
+    let run = folder.run_with(&["forest", "score", "t.forest", "--input", "-"], "a,b\n1,2\n");
+    assert!(
+        run.stderr.contains("line 1 is broken") && run.stderr.contains("--input-format csv"),
+        "{run}"
+    );
+}
+
+#[test]
+fn answers_come_as_objects_where_that_is_asked_for() {
+    let folder = Folder::new();
+    fitted(&folder);
+    let args = [
+        "--format", "ndjson", "forest", "explain", "t.forest", "--input", "t.csv", "--ignore", "label",
+    ];
+    let lines = folder.ok(&args);
+    let last: serde_json::Value = serde_json::from_str(lines.lines().last().unwrap()).unwrap();
+    assert_eq!((&last["flag"], &last["main_column"]), (&1.into(), &"b".into()));
+    assert!(last["b_contribution"].as_f64() > last["a_contribution"].as_f64());
+    let list = folder.ok(&[
+        "--format", "json", "forest", "score", "t.forest", "--input", "t.csv", "--ignore", "label",
+    ]);
+    assert_eq!(
+        serde_json::from_str::<Vec<serde_json::Value>>(&list).unwrap().len(),
+        300
+    );
+}

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use google_cloud_auth::credentials::{Credentials, anonymous};
+use google::client_at;
 use google_cloud_bigquery::client::{BigQuery, Read, Write};
 use google_cloud_bigquery::error::QueryError;
 use google_cloud_bigquery_v2::client::{DatasetService, TableService};
@@ -20,41 +20,15 @@ const ADMIN_LIMIT: Duration = Duration::from_secs(15);
 /// How long a query is tried again.
 const QUERY_LIMIT: Duration = Duration::from_secs(60);
 
-/// Puts the address and the credentials of the options into a client's builder.
-macro_rules! addressed {
-    ($builder:expr, $endpoint:expr) => {{
-        let mut builder = $builder;
-        if let Some(endpoint) = $endpoint {
-            builder = builder.with_endpoint(endpoint);
-            if is_emulator(endpoint) {
-                builder = builder.with_credentials(nobody());
-            }
-        }
-        builder.build().await.map_err(unbuilt)
-    }};
-}
-
-/// Google's own addresses, regional ones too, are never plain.
-fn is_emulator(endpoint: &str) -> bool {
-    endpoint.starts_with("http://")
-}
-
-/// An emulator knows no credentials.
-fn nobody() -> Credentials {
-    anonymous::Builder::new().build()
-}
-
 pub(super) async fn datasets(options: &Options) -> Result<DatasetService, WarehouseError> {
     let retry = Aip194Strict.with_time_limit(ADMIN_LIMIT);
-    addressed!(
-        DatasetService::builder().with_retry_policy(retry),
-        &options.rest_endpoint
-    )
+    let builder = DatasetService::builder().with_retry_policy(retry);
+    client_at!(builder, &options.rest_endpoint).map_err(unbuilt)
 }
 
 pub(super) async fn tables(options: &Options) -> Result<TableService, WarehouseError> {
     let retry = Aip194Strict.with_time_limit(ADMIN_LIMIT);
-    addressed!(TableService::builder().with_retry_policy(retry), &options.rest_endpoint)
+    client_at!(TableService::builder().with_retry_policy(retry), &options.rest_endpoint).map_err(unbuilt)
 }
 
 pub(super) async fn queries(options: &Options) -> Result<BigQuery, WarehouseError> {
@@ -62,25 +36,19 @@ pub(super) async fn queries(options: &Options) -> Result<BigQuery, WarehouseErro
     let builder = BigQuery::builder()
         .with_project_id(&options.project)
         .with_retry_policy(retry);
-    addressed!(builder, &options.rest_endpoint)
+    client_at!(builder, &options.rest_endpoint).map_err(unbuilt)
 }
 
 pub(super) async fn writes(options: &Options) -> Result<Write, WarehouseError> {
-    addressed!(Write::builder(), &options.grpc_endpoint)
+    client_at!(Write::builder(), &options.grpc_endpoint).map_err(unbuilt)
 }
 
 pub(super) async fn reads(options: &Options) -> Result<Read, WarehouseError> {
-    addressed!(Read::builder(), &options.grpc_endpoint)
+    client_at!(Read::builder(), &options.grpc_endpoint).map_err(unbuilt)
 }
 
 fn unbuilt(cause: client_builder::Error) -> WarehouseError {
-    let context = if cause.is_default_credentials() {
-        "there are no Google credentials on this machine\nhint: run `gcloud auth application-default login`, or set \
-         GOOGLE_APPLICATION_CREDENTIALS to the key file of a service account"
-    } else {
-        "failed to make a client of BigQuery"
-    };
-    WarehouseError::new(WarehouseErrorKind::Fatal, context).caused_by(cause)
+    WarehouseError::new(WarehouseErrorKind::Fatal, google::unbuilt("BigQuery", &cause)).caused_by(cause)
 }
 
 /// The status that the service answered with, if it answered at all.
@@ -134,11 +102,7 @@ pub(super) fn failure(what: &str, options: &Options, error: &Error) -> Warehouse
             (WarehouseErrorKind::Retryable, Some(hint))
         }
     };
-    let context = match hint {
-        Some(hint) => format!("{what}\nhint: {hint}"),
-        None => what.to_owned(),
-    };
-    WarehouseError::new(kind, context).caused_by(error.to_string())
+    WarehouseError::new(kind, google::advised(what, hint)).caused_by(error.to_string())
 }
 
 fn told_of_quota(text: &str) -> bool {

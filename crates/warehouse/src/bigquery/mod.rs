@@ -31,10 +31,11 @@ use tokio::sync::Mutex;
 
 use ask::Question;
 use columns::{Column, Kind};
+pub use google::{Made, Step};
 pub use probe::{Probe, probe};
 use rows::Cells;
 use store::Store;
-pub use tables::{Made, Step, setup};
+pub use tables::setup;
 
 use crate::judged::check;
 use crate::{

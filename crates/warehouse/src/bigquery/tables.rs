@@ -1,6 +1,7 @@
 //! Dataset, tables and views, made where they are missing and widened for new signals.
 
 use domain::{Signals, TimeRange, Timestamp};
+use google::{Made, Step};
 use google_cloud_bigquery_v2::client::{DatasetService, TableService};
 use google_cloud_bigquery_v2::model::{
     Clustering, Dataset, DatasetReference, Table, TableFieldSchema, TableReference, TableSchema, TimePartitioning,
@@ -29,28 +30,6 @@ pub(super) fn days() -> TimeRange {
     }
 }
 
-/// What became of one thing that must be there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Made {
-    /// It was made.
-    Created,
-    /// It was there, and columns of new signals were added.
-    Mended,
-    /// It was there.
-    Existed,
-    /// It is missing or lacks columns, and was left so because nothing was to be changed.
-    Missing,
-}
-
-/// One thing that must be there.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Step {
-    /// Its whole name, `project.dataset.table`.
-    pub name: String,
-    /// What became of it.
-    pub made: Made,
-}
-
 /// Makes the dataset, the tables and the views for people, and adds the columns of new signals. Doing it again
 /// changes nothing. With `dry_run` nothing is changed at all.
 ///
@@ -76,7 +55,7 @@ pub async fn setup(options: &Options, signals: &Signals, dry_run: bool) -> Resul
             "incidents",
             "labels",
         ];
-        steps.extend(all.map(|it| step(options.name_of(it), Made::Missing)));
+        steps.extend(all.map(|it| Step::new(options.name_of(it), Made::Missing)));
         return Ok(steps);
     }
     for (name, columns, layout) in layouts(signals) {
@@ -157,12 +136,12 @@ impl Setup<'_> {
         let name = self.options.dataset_name();
         let asked = self.datasets.get_dataset().set_project_id(&self.options.project);
         match asked.set_dataset_id(&self.options.dataset).send().await {
-            Ok(_) => return Ok(step(name, Made::Existed)),
+            Ok(_) => return Ok(Step::new(name, Made::Existed)),
             Err(error) if connect::code(&error) == Some(Code::NotFound) => {}
             Err(error) => return Err(self.failed("look for", &name, &error)),
         }
         if self.dry_run {
-            return Ok(step(name, Made::Missing));
+            return Ok(Step::new(name, Made::Missing));
         }
         let reference = DatasetReference::new()
             .set_project_id(&self.options.project)
@@ -180,7 +159,7 @@ impl Setup<'_> {
             return self.widened(name, table, columns, found).await;
         }
         if self.dry_run {
-            return Ok(step(name, Made::Missing));
+            return Ok(Step::new(name, Made::Missing));
         }
         let mut wanted = Table::new()
             .set_table_reference(self.reference(table))
@@ -198,10 +177,10 @@ impl Setup<'_> {
     async fn view(&self, view: &str, sql: &str) -> Result<Step, WarehouseError> {
         let name = self.options.name_of(view);
         if found(self.options, &self.tables, view).await?.is_some() {
-            return Ok(step(name, Made::Existed));
+            return Ok(Step::new(name, Made::Existed));
         }
         if self.dry_run {
-            return Ok(step(name, Made::Missing));
+            return Ok(Step::new(name, Made::Missing));
         }
         let definition = ViewDefinition::new().set_query(sql).set_use_legacy_sql(false);
         let wanted = Table::new()
@@ -236,10 +215,10 @@ impl Setup<'_> {
         };
         let lacking: Vec<TableFieldSchema> = columns.iter().filter(|it| !known(it)).map(added).collect();
         if lacking.is_empty() {
-            return Ok(step(name, Made::Existed));
+            return Ok(Step::new(name, Made::Existed));
         }
         if self.dry_run {
-            return Ok(step(name, Made::Missing));
+            return Ok(Step::new(name, Made::Missing));
         }
         schema.fields.extend(lacking);
         let wider = Table::new()
@@ -252,7 +231,7 @@ impl Setup<'_> {
             .set_dataset_id(&self.options.dataset)
             .set_table_id(table);
         match request.set_table(wider).send().await {
-            Ok(_) => Ok(step(name, Made::Mended)),
+            Ok(_) => Ok(Step::new(name, Made::Mended)),
             Err(error) => Err(self.failed("add columns to", &name, &error)),
         }
     }
@@ -266,9 +245,9 @@ impl Setup<'_> {
 
     fn made(&self, name: String, failed: Option<Error>) -> Result<Step, WarehouseError> {
         match failed {
-            None => Ok(step(name, Made::Created)),
+            None => Ok(Step::new(name, Made::Created)),
             // Somebody else was quicker.
-            Some(error) if connect::code(&error) == Some(Code::AlreadyExists) => Ok(step(name, Made::Existed)),
+            Some(error) if connect::code(&error) == Some(Code::AlreadyExists) => Ok(Step::new(name, Made::Existed)),
             Some(error) => Err(self.failed("make", &name, &error)),
         }
     }
@@ -276,10 +255,6 @@ impl Setup<'_> {
     fn failed(&self, verb: &str, name: &str, error: &Error) -> WarehouseError {
         connect::failure(&format!("failed to {verb} `{name}`"), self.options, error)
     }
-}
-
-fn step(name: String, made: Made) -> Step {
-    Step { name, made }
 }
 
 fn field(column: &Column) -> TableFieldSchema {

@@ -1,20 +1,18 @@
 //! `hark forest explain`.
 
-use anyhow::Context;
-use forest::{Forest, NormalRange};
+use forest::Forest;
 
+use super::answers::{Answers, Cell};
 use super::score::{Tally, open};
 use crate::cli::ForestScoreArgs;
-use crate::output::harmless;
+use crate::output::Format;
 use crate::progress::Progress;
 
 /// Takes the score of each row apart, row by row.
-pub(super) fn run(args: &ForestScoreArgs) -> anyhow::Result<()> {
+pub(super) fn run(args: &ForestScoreArgs, format: Format) -> anyhow::Result<()> {
     let (forest, mut numbers) = open(args)?;
-    let writing = || format!("failed to write `{}`", args.output);
-    let mut csv = csv::Writer::from_writer(args.output.writer()?);
     let names = numbers.names().to_vec();
-    csv.write_record(header(&names)).with_context(writing)?;
+    let mut answers = Answers::open(&args.output, format, header(&names))?;
     let progress = Progress::counting("explaining");
     let mut tally = Tally::default();
     loop {
@@ -23,15 +21,14 @@ pub(super) fn run(args: &ForestScoreArgs) -> anyhow::Result<()> {
             break;
         }
         for row in values.chunks_exact(forest.columns()) {
-            csv.write_record(record(&forest, row, &names, &mut tally)?)
-                .with_context(writing)?;
+            answers.push(&record(&forest, row, &names, &mut tally)?)?;
         }
         progress.count(tally.rows);
     }
-    csv.flush().with_context(writing)?;
+    answers.finish()?;
     progress.done();
     tally.tell();
-    Ok(())
+    numbers.finish()
 }
 
 fn header(names: &[String]) -> Vec<String> {
@@ -45,16 +42,12 @@ fn header(names: &[String]) -> Vec<String> {
         "normal_high",
     ];
     let mut header = fixed.map(str::to_owned).to_vec();
-    header.extend(
-        names
-            .iter()
-            .map(|it| harmless(&format!("{it}_contribution")).into_owned()),
-    );
+    header.extend(names.iter().map(|it| format!("{it}_contribution")));
     header
 }
 
 /// The main column and its range are told of flagged rows only: a usual row needs no reason.
-fn record(forest: &Forest, row: &[f64], names: &[String], tally: &mut Tally) -> anyhow::Result<Vec<String>> {
+fn record(forest: &Forest, row: &[f64], names: &[String], tally: &mut Tally) -> anyhow::Result<Vec<Cell>> {
     let explanation = forest.explain(row)?;
     let decision = forest.decision(explanation.score);
     let flag = tally.count(decision);
@@ -63,16 +56,16 @@ fn record(forest: &Forest, row: &[f64], names: &[String], tally: &mut Tally) -> 
         Some(column) => forest.normal_range(row, column, -forest.offset())?,
         None => None,
     };
-    let end = |of: fn(NormalRange) -> f64| range.map(|it| of(it).to_string()).unwrap_or_default();
     let mut record = vec![
-        explanation.score.to_string(),
-        decision.to_string(),
-        flag.to_owned(),
-        explanation.baseline.to_string(),
-        main.map(|it| harmless(&names[it]).into_owned()).unwrap_or_default(),
-        end(|it| it.low),
-        end(|it| it.high),
+        Cell::Number(explanation.score),
+        Cell::Number(decision),
+        flag,
+        Cell::Number(explanation.baseline),
+        main.map_or(Cell::Nothing, |it| Cell::Text(names[it].clone())),
+        range.map_or(Cell::Nothing, |it| Cell::Number(it.low)),
+        range.map_or(Cell::Nothing, |it| Cell::Number(it.high)),
     ];
-    record.extend(explanation.contributions.iter().map(f64::to_string));
+    // A sum with zero has no negative zero.
+    record.extend(explanation.contributions.iter().map(|it| Cell::Number(it + 0.0)));
     Ok(record)
 }

@@ -42,6 +42,7 @@ pub(super) fn run(args: &ForestFitArgs) -> anyhow::Result<()> {
         progress.count((values.len() / columns) as u64);
     }
     progress.done();
+    numbers.finish()?;
     let table = Matrix::new(&values, columns)?;
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let forest = Forest::fit(&checked, table, threads).context("failed to grow the forest")?;

@@ -9,10 +9,10 @@ use forest::Forest;
 use crate::cli::NumbersArgs;
 use crate::exit::{Exit, Fault};
 use crate::output::{printable, say};
-use crate::table::{self, Column, Place, Row, Rows, Table};
+use crate::table::{self, Column, Late, Place, Row, Rows, Table};
 
 /// Values that are held at a time where a table is read in blocks.
-const BLOCK_VALUES: usize = 1 << 20;
+const BLOCK_VALUES: usize = 1 << 18;
 
 /// So many names are told at a time.
 const SHOWN: usize = 12;
@@ -24,12 +24,28 @@ pub(super) struct Numbers {
     /// For each name, which column of the table.
     columns: Vec<usize>,
     rows: Peekable<Rows>,
+    /// For each name, whether any row had a value.
+    seen: Vec<bool>,
+    /// What is wrong with the row after the last block.
+    broken: Option<anyhow::Error>,
+    /// Columns that appear after the rows that were looked at.
+    late: Late,
 }
 
 impl Numbers {
     /// Opens a table to learn from: every column of numbers that is not ignored. It has at least one row, and one column.
     pub(super) fn to_fit(args: &NumbersArgs) -> anyhow::Result<Self> {
-        let table = open(args)?;
+        let table = open(args, &[])?;
+        let text: Vec<&str> = (table.columns().iter())
+            .filter(|it| !it.numeric && !args.ignore.contains(&it.name))
+            .map(|it| it.name.as_str())
+            .collect();
+        if !text.is_empty() {
+            say(format_args!(
+                "not learned from, as they hold no numbers or also something else: {}",
+                list(&text)
+            ));
+        }
         let numbers = Self::of_all(args, table)?;
         if let Some(name) = twice(&numbers.names) {
             return Err(numbers.fault(
@@ -42,7 +58,7 @@ impl Numbers {
 
     /// Opens a table to score: the columns the forest was fitted on, by name. It has at least one row.
     pub(super) fn to_score(args: &NumbersArgs, forest: &Forest) -> anyhow::Result<Self> {
-        let table = open(args)?;
+        let table = open(args, forest.names())?;
         if forest.names().is_empty() {
             let numbers = Self::of_all(args, table)?;
             numbers.check_width(forest)?;
@@ -80,6 +96,9 @@ impl Numbers {
     fn of(args: &NumbersArgs, names: Vec<String>, columns: Vec<usize>, table: Table) -> anyhow::Result<Self> {
         let mut numbers = Self {
             input: args.input.clone(),
+            seen: vec![false; names.len()],
+            broken: None,
+            late: table.late(),
             names,
             columns,
             rows: table.into_rows().peekable(),
@@ -118,20 +137,53 @@ impl Numbers {
         Err(Fault::new(message, hint).into())
     }
 
-    /// Reads as many rows as are good to hold at a time; none at the end.
+    /// Reads as many rows as are good to hold at a time; none at the end. The rows before a broken one come first.
     pub(super) fn block(&mut self) -> anyhow::Result<Vec<f64>> {
+        if let Some(broken) = self.broken.take() {
+            return Err(broken);
+        }
         let rows = (BLOCK_VALUES / self.names.len()).max(1);
         let mut values = Vec::with_capacity(rows * self.names.len());
         for _ in 0..rows {
             let Some(row) = self.rows.next() else { break };
-            self.push(&row?, &mut values)?;
+            let whole = values.len();
+            let row = row.with_context(|| format!("`{}` cannot be read to its end", self.input));
+            if let Err(broken) = row.and_then(|row| self.push(&row, &mut values)) {
+                values.truncate(whole);
+                if values.is_empty() {
+                    return Err(broken);
+                }
+                self.broken = Some(broken);
+                break;
+            }
         }
         Ok(values)
     }
 
+    /// Says what a person should know of the table, once it was read to its end.
+    pub(super) fn finish(&self) -> anyhow::Result<()> {
+        let without = self.names.iter().zip(&self.seen).filter(|it| !it.1);
+        let without: Vec<&str> = without.map(|it| it.0.as_str()).collect();
+        if !without.is_empty() {
+            say(format_args!(
+                "taken as missing, as no row has a value: {}",
+                list(&without)
+            ));
+        }
+        let late = self.late.names();
+        if !late.is_empty() {
+            let late: Vec<&str> = late.iter().map(String::as_str).collect();
+            say(format_args!(
+                "not looked at, as no row of the first 1,000 has it: {}",
+                list(&late)
+            ));
+        }
+        Ok(())
+    }
+
     /// Adds the numbers of a row; an empty cell is NaN, as the forest takes a missing value.
-    fn push(&self, row: &Row, values: &mut Vec<f64>) -> anyhow::Result<()> {
-        for (&column, name) in self.columns.iter().zip(&self.names) {
+    fn push(&mut self, row: &Row, values: &mut Vec<f64>) -> anyhow::Result<()> {
+        for (at, (&column, name)) in self.columns.iter().zip(&self.names).enumerate() {
             let number = row
                 .number(column, name)
                 .with_context(|| format!("row {} of `{}` cannot be taken", row.number, self.input))?
@@ -142,6 +194,7 @@ impl Numbers {
                     "write a number, or leave the cell empty where the value is not known",
                 ));
             }
+            self.seen[at] |= !number.is_nan();
             values.push(number);
         }
         Ok(())
@@ -152,9 +205,9 @@ impl Numbers {
     }
 }
 
-/// Opens a table whose ignored columns are there.
-fn open(args: &NumbersArgs) -> anyhow::Result<Table> {
-    let table = table::open(&args.input, args.input_format)?;
+/// Opens a table whose ignored columns are there. Where each row names its columns, those that are wanted need not be in the first.
+fn open(args: &NumbersArgs, wanted: &[String]) -> anyhow::Result<Table> {
+    let table = table::open_with(&args.input, args.input_format, wanted)?;
     for name in &args.ignore {
         table::named(table.columns(), name)?;
     }

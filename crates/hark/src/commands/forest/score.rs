@@ -1,21 +1,20 @@
 //! `hark forest score`.
 
-use anyhow::Context;
 use forest::{Forest, Matrix};
 
+use super::answers::{Answers, Cell};
 use super::files;
 use super::numbers::{Numbers, check_places};
 use crate::cli::ForestScoreArgs;
-use crate::output::say;
+use crate::output::{Format, say};
 use crate::progress::Progress;
 
 /// Scores a table block by block, so that it need not fit in memory.
-pub(super) fn run(args: &ForestScoreArgs) -> anyhow::Result<()> {
+pub(super) fn run(args: &ForestScoreArgs, format: Format) -> anyhow::Result<()> {
     let (forest, mut numbers) = open(args)?;
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let writing = || format!("failed to write `{}`", args.output);
-    let mut csv = csv::Writer::from_writer(args.output.writer()?);
-    csv.write_record(["score", "decision", "flag"]).with_context(writing)?;
+    let names = ["score", "decision", "flag"].map(str::to_owned);
+    let mut answers = Answers::open(&args.output, format, names.to_vec())?;
     let progress = Progress::counting("scoring");
     let mut tally = Tally::default();
     loop {
@@ -29,15 +28,14 @@ pub(super) fn run(args: &ForestScoreArgs) -> anyhow::Result<()> {
         for score in scores {
             let decision = forest.decision(score);
             let flag = tally.count(decision);
-            csv.write_record([&score.to_string(), &decision.to_string(), flag])
-                .with_context(writing)?;
+            answers.push(&[Cell::Number(score), Cell::Number(decision), flag])?;
         }
         progress.count(tally.rows);
     }
-    csv.flush().with_context(writing)?;
+    answers.finish()?;
     progress.done();
     tally.tell();
-    Ok(())
+    numbers.finish()
 }
 
 /// The forest, and the table that fits it.
@@ -56,12 +54,12 @@ pub(super) struct Tally {
 }
 
 impl Tally {
-    /// Counts a row; its flag as it is written.
-    pub(super) fn count(&mut self, decision: f64) -> &'static str {
+    /// Counts a row; its flag as it is written, 1 or 0.
+    pub(super) fn count(&mut self, decision: f64) -> Cell {
         let is_flagged = decision < 0.0;
         self.rows += 1;
         self.flagged += u64::from(is_flagged);
-        if is_flagged { "1" } else { "0" }
+        Cell::Flag(is_flagged)
     }
 
     /// Tells the person who watches.

@@ -1,5 +1,6 @@
 //! The API as a client meets it: the real routes over a real warehouse, bus and consumer in a folder of their own.
 
+mod answers;
 mod detection;
 mod fleet;
 mod hostile;

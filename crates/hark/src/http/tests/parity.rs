@@ -136,6 +136,6 @@ async fn the_state_of_a_device_survives_a_restart_bit_for_bit() {
     let (_, bytes) = stored.into_iter().find(|(device, _)| *device == id).unwrap();
     assert_eq!(before, bytes);
     let restarted = Fleet::new(running.app.fleet.signals().clone());
-    restarted.restore(id.clone(), &bytes).unwrap();
+    restarted.take_up(id.clone(), &bytes).unwrap();
     assert_eq!(restarted.state_bytes(&id), before);
 }

@@ -67,11 +67,7 @@ impl Answer {
 
 impl Running {
     pub(crate) async fn start() -> Self {
-        Self::start_as(Kind::default()).await
-    }
-
-    async fn start_as(kind: Kind) -> Self {
-        Self::start_with(|config| config.detector.kind = kind).await
+        Self::start_with(|_| {}).await
     }
 
     /// One whose configuration was changed.
@@ -103,7 +99,12 @@ impl Running {
 
     /// The same with a model of this kind.
     pub(crate) async fn trained_as(kind: Kind) -> Self {
-        let running = Self::start_as(kind).await;
+        Self::trained_with(|config| config.detector.kind = kind).await
+    }
+
+    /// The same with a configuration that was changed.
+    pub(crate) async fn trained_with(change: impl FnOnce(&mut Config)) -> Self {
+        let running = Self::start_with(change).await;
         let answer = running
             .post("/api/v1/readings", "application/x-ndjson", history())
             .await;

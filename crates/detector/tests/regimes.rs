@@ -1,0 +1,89 @@
+//! A device that stays at another level for days and comes back: two changes, told once each.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use detector::{BaselinePass, DeviceState, FeaturePass, Happening, IncidentRules, Kind, Model, Plan, Watch};
+use domain::{DeviceId, Measurement, Reading, Signals, Timestamp, Values};
+
+/// Readings in a day, one every minute.
+const DAY: i64 = 1_440;
+
+/// Noise that is the same on every machine, in about ±1.
+fn noise(at: i64) -> f64 {
+    let mixed = (at.cast_unsigned().wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ 0x5bd1).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    (mixed >> 11) as f64 / (1_u64 << 52) as f64 - 1.0
+}
+
+/// A machine in a hall: warmer by day, steady vibration that steps up where told.
+fn reading(at: i64, step: f64) -> Reading {
+    let hour = at as f64 / DAY as f64 * std::f64::consts::TAU;
+    let values = [20.0 + 1.5 * hour.sin() + 0.3 * noise(at), 1.0 + 0.1 * noise(-at) + step];
+    Reading {
+        device_id: DeviceId::new("a").unwrap(),
+        timestamp: Timestamp::from_secs(at * 60),
+        values: Values::new(
+            values
+                .iter()
+                .map(|it| Some(Measurement::new(*it, "x").unwrap()))
+                .collect(),
+        ),
+        location: None,
+        device_type: None,
+        truth: None,
+    }
+}
+
+fn train(kind: Kind, days: i64) -> Model {
+    let readings: Vec<_> = (0..days * DAY).map(|at| reading(at, 0.0)).collect();
+    let plan = Plan {
+        kind,
+        ..Plan::default()
+    };
+    let mut baselines = BaselinePass::new(&Signals::default());
+    readings.iter().for_each(|it| baselines.push(it));
+    let mut pass = FeaturePass::new(plan.check().unwrap(), Signals::default(), baselines.finish());
+    readings.iter().for_each(|it| pass.push(it));
+    pass.fit("m-0001".into(), Timestamp::EPOCH, 2).unwrap().0
+}
+
+/// Flagged readings in each stretch of a stream, and the incidents that opened in it.
+fn told(model: &Model, stretches: &[(i64, f64)]) -> Vec<(usize, usize)> {
+    let (mut state, mut watch) = (DeviceState::new(&model.signals), Watch::default());
+    let (mut from, mut counts) = (0, Vec::new());
+    for (days, step) in stretches {
+        let (mut flagged, mut opened) = (0, 0);
+        for at in from..from + days * DAY {
+            let sign = model.assess(&mut state, &reading(at, *step)).sign.unwrap();
+            let (next, happening) = watch.step(&sign, &IncidentRules::default());
+            watch = next;
+            flagged += usize::from(sign.is_anomaly);
+            opened += usize::from(matches!(happening, Some(Happening::Opened(_))));
+        }
+        from += days * DAY;
+        counts.push((flagged, opened));
+    }
+    counts
+}
+
+#[track_caller]
+fn check(kind: Kind, step: f64) {
+    let counts = told(&train(kind, 7), &[(9, 0.0), (3, step), (3, 0.0), (3, step), (1, 0.0)]);
+    let fault = [counts[1], counts[3]];
+    let back = [counts[2], counts[4]];
+    assert!(
+        fault.iter().all(|it| it.0 > 600 && it.1 >= 1),
+        "{kind:?} {step} {counts:?}"
+    );
+    assert!(
+        back.iter().all(|it| it.0 <= 60 && it.1 <= 1),
+        "{kind:?} {step} {counts:?}"
+    );
+}
+
+#[test]
+fn a_return_to_the_level_before_a_long_fault_is_one_short_change() {
+    for kind in [Kind::Statistical, Kind::Hybrid] {
+        check(kind, 1.0);
+        check(kind, 0.4);
+    }
+}
