@@ -122,6 +122,7 @@ impl Consumer {
             }
             mark_duplicates(&mut outcomes, &stored);
             metrics::outcomes(&outcomes);
+            self.count_drift(&committed, &stored);
             match receipt.settle(outcomes).await {
                 Ok(()) => {}
                 // Everything is stored: what the bus was not told, it delivers again, and it is found to be there.
@@ -130,7 +131,6 @@ impl Consumer {
                 }
                 Err(failed) => return Err(failed.into()),
             }
-            self.count_drift(&committed, &stored);
             self.tell(committed, &stored);
             self.tell_incidents(news);
         }
