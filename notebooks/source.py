@@ -23,6 +23,9 @@ def readings(columns, since=None, judged=False):
     """The stored readings with the named columns, oldest first; `since` is a pandas Timestamp in UTC."""
     frame = {"embedded": _embedded, "parquet": _parquet, "bigquery": _bigquery}[SOURCE](columns, since, judged)
     frame["timestamp"] = pd.to_datetime(frame["timestamp"], utc=True)
+    # A column without any value comes as one of objects.
+    for name in frame.columns[frame.columns.str.contains("score|expected")]:
+        frame[name] = pd.to_numeric(frame[name])
     for name in frame.columns.intersection(FLAGS):
         frame[name] = frame[name].astype("boolean").fillna(False).astype(bool)
     return frame.sort_values("timestamp", ignore_index=True)

@@ -24,19 +24,26 @@ apt_missing() { # packages: installs what Debian lacks here, and starts no servi
   local missing=() package
   for package in "$@"; do dpkg -s "$package" >/dev/null 2>&1 || missing+=("$package"); done
   [ ${#missing[@]} = 0 ] && return
-  echo "installing from Debian: ${missing[*]}"
-  as_root apt-get update -qq
-  as_root env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+  # One check at a time installs: the other finds it done.
+  (
+    flock 9
+    echo "installing from Debian: ${missing[*]}"
+    as_root apt-get update -qq
+    as_root env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+  ) 9>"$cache/installing"
 }
 
 venv() { # folder, requirements file, options of pip…
   local folder=$1 file=$2; shift 2
-  [ -x "$folder/bin/python" ] && cmp -s "$file" "$folder/requirements.txt" && return
-  echo "installing from PyPI: $(grep -vE '^(#|$)' "$file" | tr '\n' ' ')"
-  rm -rf "$folder"
-  python3 -m venv "$folder"
-  "$folder/bin/pip" install --quiet --no-compile --disable-pip-version-check "$@" --requirement "$file"
-  cp "$file" "$folder/requirements.txt"
+  (
+    flock 9
+    [ -x "$folder/bin/python" ] && cmp -s "$file" "$folder/requirements.txt" && exit
+    echo "installing from PyPI: $(grep -vE '^(#|$)' "$file" | tr '\n' ' ')"
+    rm -rf "$folder"
+    python3 -m venv "$folder"
+    "$folder/bin/pip" install --quiet --no-compile --disable-pip-version-check "$@" --requirement "$file"
+    cp "$file" "$folder/requirements.txt"
+  ) 9>"$cache/installing"
 }
 
 start_emulators() { # of Google's cloud, with the variables that lead to them

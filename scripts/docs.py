@@ -26,7 +26,7 @@ import tempfile
 import time
 
 BLOCK = re.compile(r"(?:<!-- (not executed|goes on|ends): ([^\n]+?) -->\n+)?^```(\w*)[^\n]*\n(.*?)^```$", re.S | re.M)
-PATIENCE = 180
+PATIENCE = 400
 
 
 def slug(heading):

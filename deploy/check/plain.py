@@ -18,8 +18,10 @@ import subprocess
 import sys
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 PATIENCE = 120
 STOP_PATIENCE = 15
 
@@ -82,6 +84,8 @@ def mounts(place, name, service):
             paths[it["target"]] = place.folder / "volumes" / it["source"]
         else:
             source, target = pathlib.Path(it["source"]), here / "mounted" / it["target"].strip("/")
+            if not source.resolve().is_relative_to(ROOT):
+                raise Skipped(f"it looks at {source} of the machine, which is not copied")
             target.parent.mkdir(parents=True, exist_ok=True)
             (shutil.copytree if source.is_dir() else shutil.copy)(source, target)
             paths[it["target"]] = target
@@ -243,6 +247,21 @@ def accepted(place, tools, name):
         raise Skipped("this hark refuses the configuration: " + "; ".join(sorted(faults)))
 
 
+def scraped(place, running):
+    """Waits until Prometheus reaches all of Hark's services that it is told of."""
+    prometheus = next(it for it in running if it.name.startswith("prometheus"))
+    url = f"http://{place.at(prometheus.name, 9090)}/api/v1/query?query=" + urllib.parse.quote('up{job="hark"}')
+    end = time.monotonic() + PATIENCE
+    while True:
+        found = json.load(urllib.request.urlopen(url, timeout=10))["data"]["result"]
+        away = [it["metric"]["instance"] for it in found if it["value"][1] != "1"]
+        if found and not away:
+            return f"Prometheus reaches {len(found)} services: {', '.join(sorted(it['metric']['service'] for it in found))}"
+        if time.monotonic() > end:
+            sys.exit(f"FAILED  Prometheus does not reach {', '.join(away) or 'any service of Hark'}")
+        time.sleep(1)
+
+
 def main(config, tools, folder):
     place, running, skipped = Place(config, folder), [], 0
     try:
@@ -262,6 +281,8 @@ def main(config, tools, folder):
             service.start()
             running.append(service)
             print(f"ok         {name}: {service.wait()}", flush=True)
+        if any(it.name.startswith("prometheus") for it in running):
+            print(f"ok         {scraped(place, running)}", flush=True)
         for service in reversed(running):
             print(f"ok         {service.name}: {service.stop()}", flush=True)
     finally:

@@ -17,6 +17,8 @@ mod report;
 mod runtime;
 mod shutdown;
 mod table;
+#[cfg(feature = "otel")]
+mod telemetry;
 
 use std::process::ExitCode;
 
@@ -28,8 +30,9 @@ use crate::exit::Exit;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    logging::start(&cli.global);
-    match run(cli) {
+    // What is kept sends the last spans when it goes.
+    let ended = logging::start(&cli.global).and_then(|_kept| run(cli));
+    match ended {
         Ok(exit) => exit.into(),
         Err(error) => exit::report(&error).into(),
     }

@@ -74,6 +74,10 @@ pub(crate) struct Global {
     /// How to write the log to stderr; auto is JSON unless a person watches
     #[arg(long, global = true, value_enum, default_value_t = LogFormat::Auto)]
     pub(crate) log_format: LogFormat,
+    /// Send traces to a collector, by OTLP over HTTP [default: nowhere]
+    #[cfg(feature = "otel")]
+    #[arg(long, global = true, value_name = "URL", env = "OTEL_EXPORTER_OTLP_ENDPOINT")]
+    pub(crate) otlp_endpoint: Option<String>,
 }
 
 /// How the log is written.

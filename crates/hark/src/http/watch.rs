@@ -18,6 +18,8 @@ pub(super) async fn watch(request: Request, next: Next) -> Response {
         .map_or("unmatched", MatchedPath::as_str)
         .to_owned();
     let span = debug_span!("request", method = %request.method(), route);
+    #[cfg(feature = "otel")]
+    crate::telemetry::continue_trace(&span, request.headers());
     async move {
         let begun = Instant::now();
         let response = next.run(request).await;
