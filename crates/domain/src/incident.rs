@@ -42,7 +42,11 @@ impl IncidentId {
     #[must_use]
     pub fn began(&self) -> Timestamp {
         let digit = |it: u8| DIGITS.iter().position(|digit| *digit == it).unwrap_or(0) as i64;
-        let since = self.0.bytes().take(TIME_DIGITS).fold(0, |sum: i64, it| sum << 5 | digit(it));
+        let since = self
+            .0
+            .bytes()
+            .take(TIME_DIGITS)
+            .fold(0, |sum: i64, it| sum << 5 | digit(it));
         Timestamp::from_micros(Timestamp::MIN.as_micros().wrapping_add(since))
     }
 
@@ -248,7 +252,11 @@ mod tests {
         assert_ne!(id("pump 1", 1_800_000_000), id("pump 2", 1_800_000_000));
         assert_ne!(id("pump 1", 1_800_000_000), id("pump 1", 1_800_000_001));
         assert_eq!(IncidentId::parse(id("pump 1", 5).as_str()), Some(id("pump 1", 5)));
-        for at in [Timestamp::MIN, Timestamp::from_micros(1_800_000_000_123_456), Timestamp::MAX] {
+        for at in [
+            Timestamp::MIN,
+            Timestamp::from_micros(1_800_000_000_123_456),
+            Timestamp::MAX,
+        ] {
             assert_eq!(IncidentId::new(&DeviceId::new("a").unwrap(), at).began(), at);
         }
     }
