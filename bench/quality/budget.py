@@ -6,7 +6,9 @@
 A false alarm is an incident that opens while no labelled anomaly lies in it or in the ten minutes before it. Its rate is
 over the time that is normal in this sense. Beside it stand the bounds of the true rate that the count allows (Poisson,
 95 %). `held` is yes where the rate lies within a factor of two of the budget, no where even the bounds do not reach that
-far, `too short` where the normal time holds too few false alarms to tell.
+far, `too short` where the normal time holds too few false alarms to tell. `why` says where a budget cannot be
+resolved: a smaller one than a single false alarm in all the time that the training saw is kept by continuing the tail
+alone, and a larger one than incidents can begin, since one closes only after a while, cannot be kept at all.
 """
 import argparse
 import json
@@ -95,6 +97,13 @@ def judge(false, weeks, budget):
     return {"rate": false / weeks, "low": low, "high": high, "held": held}
 
 
+def why(budget, least, most):
+    """Why a budget cannot be resolved; nothing where it can."""
+    if budget < least:
+        return f"one alarm in all the time of the training is {least:.2g} a week"
+    return f"incidents run into one another from {most:.0f} a week on" if budget > most else ""
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=pathlib.Path, default=pathlib.Path("../shared/data"))
@@ -113,10 +122,11 @@ def main():
                 verdicts = folder / "verdicts.csv"
                 with table.open() as rows, verdicts.open("w") as to:
                     command = [folder / "judge", arguments.kind, str(budget)]
-                    subprocess.run(command, stdin=rows, stdout=to, check=True)
+                    run = subprocess.run(command, stdin=rows, stdout=to, stderr=subprocess.PIPE, check=True, text=True)
                 false, opened, weeks = measure(table, labels, verdicts)
                 result = {"set": name, "budget": budget, "weeks": weeks, "incidents": opened, "false alarms": false}
-                results.append(result | judge(false, weeks, budget))
+                limits = [float(it) for it in run.stderr.split(",")]
+                results.append(result | judge(false, weeks, budget) | {"why": why(budget, *limits)})
                 tell(results[-1])
     if arguments.json:
         arguments.json.write_text(json.dumps(results, indent=1) + "\n")
@@ -125,7 +135,7 @@ def main():
 def tell(it):
     rate = f"{it['rate']:8.2f} [{it['low']:.2f}, {it['high']:.2f}]"
     counts = f"{it['false alarms']:5} of {it['incidents']:5} incidents in {it['weeks']:7.2f} device-weeks"
-    print(f"{it['set']:36} budget {it['budget']:6} a week: {rate:30} {counts}  held: {it['held']}", flush=True)
+    print(f"{it['set']:36} budget {it['budget']:6} a week: {rate:30} {counts}  held: {it['held']}  {it['why']}", flush=True)
 
 
 if __name__ == "__main__":

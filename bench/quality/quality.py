@@ -6,7 +6,7 @@
 
 Every detector sees the same: the rows marked `train` without their labels, then all rows in order. AUC and average
 precision are of the score over all test rows, F1, FAR and MAR (per cent) of the flag, `false/day` the flagged normal
-readings for each device and day. Half-Space Trees are slow: on the fleets they see the first three devices. On NAB the alerts are scored by its own scorer (`--scorer`).
+readings for each device and day, `events` how many stretches of labelled readings have a flag in them. Half-Space Trees are slow: on the fleets they see the first three devices. On NAB the alerts are scored by its own scorer (`--scorer`).
 """
 import argparse
 import json
@@ -39,7 +39,7 @@ def hark(kind, table, folder):
     out = folder / "verdicts.csv"
     command = [folder / "judge", kind]
     with subprocess.Popen(["zcat", str(table)], stdout=subprocess.PIPE) as zcat, out.open("w") as to:
-        subprocess.run(command, stdin=zcat.stdout, stdout=to, check=True)
+        subprocess.run(command, stdin=zcat.stdout, stdout=to, stderr=subprocess.DEVNULL, check=True)
     verdicts = pd.read_csv(out, usecols=["score", "flag", "alert"])
     return verdicts.score.to_numpy(), verdicts.flag.to_numpy(), verdicts.alert.to_numpy()
 
@@ -147,7 +147,15 @@ def measure(rows, truth, score, flag):
         "FAR": 100 * fp / max(int((~label).sum()), 1),
         "MAR": 100 * fn / max(int(label.sum()), 1),
         "false/day": fp / max(days, 1e-9),
+        "events": events(tests.series.to_numpy(), label, flag),
     }
+
+
+def events(series, label, flag):
+    """How many stretches of labelled readings of a device have a flag in them, and how many there are."""
+    is_new = np.r_[True, (series[1:] != series[:-1]) | (label[1:] != label[:-1])]
+    found = pd.Series(flag[label]).groupby(np.cumsum(is_new)[label]).any()
+    return [int(found.sum()), len(found)]
 
 
 def nab(rows, score, alert, scorer, truth_path, folder):
@@ -165,11 +173,13 @@ def main():
     parser.add_argument("--scorer", type=pathlib.Path, help="score.py of the data; default: beside the data")
     parser.add_argument("--sets", nargs="*", default=SETS)
     parser.add_argument("--detectors", nargs="*", default=KINDS + list(BASELINES))
+    parser.add_argument("--keep", type=pathlib.Path, help="results of an earlier run, for the detectors that are not run now")
     parser.add_argument("--json", type=pathlib.Path)
     parser.add_argument("--markdown", type=pathlib.Path)
     arguments = parser.parse_args()
     scorer = arguments.scorer or arguments.data.parent / "score" / "score.py"
     results = []
+    kept_results = json.loads(arguments.keep.read_text()) if arguments.keep else []
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)
         build(folder)
@@ -191,6 +201,7 @@ def main():
                     result["NAB"] = nab(rows, score, alert, scorer, truth_path, folder)
                 results.append(result)
                 tell(result)
+            results += [it for it in kept_results if it["set"] == name and it["detector"] not in arguments.detectors]
     if arguments.json:
         arguments.json.write_text(json.dumps(results, indent=1) + "\n")
     if arguments.markdown:
@@ -205,15 +216,16 @@ def table_of(results):
         "Written by `bench/quality/quality.py`, which says what is measured and how. These sets were looked at while the",
         "detectors were made: expect less elsewhere. `*`: on the first three devices.",
         "",
-        "| set | detector | AUC | AP | F1 | FAR % | MAR % | false flags a device and day | NAB |",
-        "|---|---|---|---|---|---|---|---|---|",
+        "| set | detector | AUC | AP | F1 | FAR % | MAR % | false flags a device and day | events | NAB |",
+        "|---|---|---|---|---|---|---|---|---|---|",
     ]
     for it in results:
         digits = {"AUC": 3, "AP": 3, "F1": 3, "FAR": 2, "MAR": 1, "false/day": 1}
         cells = [f"{it[key]:.{n}f}" if it[key] is not None else "" for key, n in digits.items()]
         scores = " / ".join(f"{score:.1f}" for score in it["NAB"].values()) if "NAB" in it else ""
         star = "*" if it["detector"] == "Half-Space Trees" and it["set"].startswith("fleet") else ""
-        lines.append(f"| {it['set']} | {it['detector']}{star} | {' | '.join(cells)} | {scores} |")
+        found = "{} of {}".format(*it["events"]) if "events" in it else ""
+        lines.append(f"| {it['set']} | {it['detector']}{star} | {' | '.join(cells)} | {found} | {scores} |")
     return "\n".join(lines) + "\n"
 
 

@@ -1,12 +1,13 @@
 //! Trains on the `split = train` rows of a table `series,timestamp,split,<signals…>` on stdin, judges all its rows in
 //! order, and writes `series,timestamp,score,flag,alert,incident,reason` (`incident` is 1 where one opens): what `hark backtest` does, without the program around
-//! it. The argument is the kind: `hybrid` (default), `statistical`, `isolation-forest`; a second one is the budget.
+//! it. The argument is the kind: `hybrid` (default), `statistical`, `isolation-forest`; a second one is the
+//! budget, and those after it set half-lives, such as `level=500`.
 
 use std::collections::HashMap;
 use std::io::{BufRead, BufWriter, Write};
 
 use detector::{
-    Bar, BaselinePass, DeviceState, FeaturePass, Happening, IncidentRules, Kind, Plan, ThresholdPolicy, Watch,
+    Bar, BaselinePass, DeviceState, FeaturePass, Happening, IncidentRules, Kind, Plan, Tempo, ThresholdPolicy, Watch,
 };
 use domain::{DeviceId, Measurement, Reading, Signal, Signals, Timestamp, Values};
 
@@ -84,11 +85,27 @@ fn plan() -> Outcome<Plan> {
             false_alarms_per_device_week: budget.parse()?,
         },
     };
+    let tempo = arguments.try_fold(Tempo::default(), |tempo, it| with(tempo, &it))?;
     Ok(Plan {
         kind,
+        tempo,
         policy,
         ..Plan::default()
     })
+}
+
+/// The tempo with one half-life set.
+fn with(mut tempo: Tempo, setting: &str) -> Outcome<Tempo> {
+    let (name, value) = setting.split_once('=').ok_or("a half-life is set as `name=value`")?;
+    let half_life = match name {
+        "level" => &mut tempo.level,
+        "smooth" => &mut tempo.smooth,
+        "rough" => &mut tempo.rough,
+        "hold" => &mut tempo.hold,
+        other => return Err(format!("`{other}` is no half-life that can be set").into()),
+    };
+    *half_life = value.parse()?;
+    Ok(tempo)
 }
 
 fn row(line: &str) -> Outcome<(Reading, bool)> {
