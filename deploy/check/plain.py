@@ -117,6 +117,8 @@ def command(tools, image, words, paths, here):
         return [tools["prometheus"], *words]
     if image == "hark-jupyter":
         return [tools["jupyter"], "lab", "--allow-root", *words]
+    if image == "redis":
+        return words
     if image == "nginxinc/nginx-unprivileged":
         main = here / "nginx.conf"
         main.write_text(f"pid {here}/nginx.pid; events {{}} http {{ access_log off; error_log stderr; include {paths['/etc/nginx/conf.d/default.conf']}; }}")
@@ -149,9 +151,9 @@ class Service:
     def fix_ports(self):
         """Ports that stand in a word of their own, behind their flag."""
         for index, word in enumerate(self.words[:-1]):
-            if word in {"--rest-port", "--grpc-port"}:
+            if word in {"--rest-port", "--grpc-port", "--port"}:
                 self.words[index + 1] = str(self.place.port(self.name, self.words[index + 1]))
-            if word in {"--rest-host", "--grpc-host"}:
+            if word in {"--rest-host", "--grpc-host", "--bind"}:
                 self.words[index + 1] = "127.0.0.1"
 
     def start(self):
