@@ -4,7 +4,7 @@ use domain::{Judgement, MAX_SIGNALS, Reading, Reason, Span, Verdict};
 
 use crate::assess::Assessment;
 use crate::combine::{Combined, Leading, combine, course, part};
-use crate::features::{DeviceState, Usual};
+use crate::features::{DeviceState, LEARNING, Usual};
 use crate::heads_pass::LEAST_LINE;
 use crate::model::{Model, WholeForest};
 use crate::reason::{Course, Told, course_reason};
@@ -31,6 +31,11 @@ const OWN: f64 = 0.15;
 /// The interval of a device that was heard once, in seconds.
 const UNHEARD: f64 = 60.0;
 
+const DAY_SECONDS: f64 = 86_400.0;
+
+/// A device that reports often does not learn for longer, in readings.
+const MOST_LEARNING: u64 = 100_000;
+
 /// One reading, weighed: what its verdict is told from.
 struct Weighed<'a> {
     state: &'a DeviceState,
@@ -50,12 +55,17 @@ struct Weighed<'a> {
     heaviest: f64,
 }
 
+/// A device that no training has seen learns from so many readings: those of a day, whose course it has to see once.
+fn unknown_learning(interval: Option<f64>) -> u64 {
+    let of_a_day = interval.map_or(0.0, |it| DAY_SECONDS / it.max(1e-3));
+    (of_a_day as u64).clamp(LEARNING, MOST_LEARNING)
+}
+
 impl Model {
     /// Weighs a reading and takes it into the state, whatever its time.
     pub(crate) fn weigh(&self, state: &mut DeviceState, reading: &Reading) -> Assessment {
-        if let Some(reference) = self.references.devices.get(&reading.device_id) {
-            state.learn_until(reference.learned);
-        }
+        let reference = self.references.devices.get(&reading.device_id);
+        state.learn_until(reference.map_or_else(|| unknown_learning(state.interval()), |it| it.learned));
         let is_unknown = state.readings() < UNKNOWN;
         let ranges = is_unknown.then(|| self.usual_ranges(state, reading));
         let stranger = Combined {

@@ -15,9 +15,13 @@ use simulator::{Fleet, FleetParams};
 const DAY: Duration = Duration::from_secs(86_400);
 
 fn simulated(devices: u32, days: u32) -> Vec<Reading> {
+    simulated_each(devices, days, Duration::from_secs(60))
+}
+
+fn simulated_each(devices: u32, days: u32, interval: Duration) -> Vec<Reading> {
     let params = FleetParams {
         devices,
-        interval: Duration::from_secs(60),
+        interval,
         anomaly_rate: 0.02,
         faults_per_device_week: 0.0,
         end: Some(FleetParams::default().start.after(DAY * days)),
@@ -26,7 +30,7 @@ fn simulated(devices: u32, days: u32) -> Vec<Reading> {
     Fleet::new(params.check().unwrap()).collect()
 }
 
-fn model(readings: &[Reading], kind: Kind) -> Model {
+fn pass(readings: &[Reading], kind: Kind) -> FeaturePass {
     let mut baselines = BaselinePass::new(&Signals::default());
     readings.iter().for_each(|it| baselines.push(it));
     let plan = Plan {
@@ -35,7 +39,11 @@ fn model(readings: &[Reading], kind: Kind) -> Model {
     }
     .check()
     .unwrap();
-    let mut pass = FeaturePass::new(plan, Signals::default(), baselines.finish());
+    FeaturePass::new(plan, Signals::default(), baselines.finish())
+}
+
+fn model(readings: &[Reading], kind: Kind) -> Model {
+    let mut pass = pass(readings, kind);
     readings.iter().for_each(|it| pass.push(it));
     pass.fit("m-0001".into(), Timestamp::from_secs(1_750_000_000), 2)
         .unwrap()
@@ -144,6 +152,42 @@ fn a_new_device_is_judged_by_its_fleet_from_the_first_reading() {
     );
     let odd = model.judge(None, &reading("new", 1_755_000_000, &[usual[0], Some(60.0)]));
     assert!(odd.is_anomaly && odd.reasons[0].signal == "vibration", "{odd:?}");
+}
+
+#[test]
+fn what_came_before_the_first_model_counts_as_if_it_had_been_trained_on() {
+    let readings = simulated(3, 3);
+    let (before, after) = readings.split_at(readings.len() * 2 / 3);
+    let mut pass = pass(before, Kind::Hybrid);
+    before.iter().for_each(|it| pass.push(it));
+    let (model, mut trained) = pass.fit("m-0001".into(), Timestamp::EPOCH, 2).unwrap();
+    let mut live: HashMap<DeviceId, DeviceState> = HashMap::new();
+    for it in before {
+        let fresh = || DeviceState::new(&Signals::default());
+        live.entry(it.device_id.clone()).or_insert_with(fresh).push(it);
+    }
+    for it in after {
+        let of = |states: &mut HashMap<DeviceId, DeviceState>| {
+            model.assess(states.get_mut(&it.device_id).unwrap(), it).verdict
+        };
+        assert_eq!(of(&mut live), of(&mut trained), "{it:?}");
+    }
+}
+
+#[test]
+fn a_new_device_sees_a_whole_day_before_it_is_held_to_what_it_did() {
+    let readings = simulated_each(6, 3, Duration::from_secs(15));
+    let is_new = |it: &Reading| it.device_id.as_str().ends_with('6');
+    let known: Vec<Reading> = readings.iter().filter(|it| !is_new(it)).cloned().collect();
+    let model = model(&known, Kind::Hybrid);
+    let mut state = DeviceState::new(&Signals::default());
+    let (mut false_flags, mut count) = (0, 0);
+    for it in readings.iter().filter(|it| is_new(it)) {
+        let is_odd = it.truth.as_ref().is_some_and(|it| it.is_anomaly);
+        count += 1;
+        false_flags += u32::from(model.assess(&mut state, it).verdict.is_anomaly && !is_odd);
+    }
+    assert!(count > 17_000 && false_flags * 200 < count, "{false_flags} of {count}");
 }
 
 #[test]

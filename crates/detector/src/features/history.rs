@@ -201,24 +201,28 @@ impl DeviceState {
         self.learning = readings;
     }
 
-    /// Takes a reading in at the default pace, as before there is a model. A double or a late reading changes nothing;
-    /// the answer says whether it was taken.
+    /// Takes a reading in at the default pace, as before there is a model: it is learned from as a training would. A double
+    /// or a late reading changes nothing; the answer says whether it was taken.
     pub fn push(&mut self, reading: &Reading) -> bool {
         if !self.accepts(reading.timestamp) {
             return false;
         }
-        self.step(reading, &Pace::default());
+        self.take(reading, &Pace::default(), true);
         true
     }
 
     /// Weighs a reading that lies after all others, and takes it in. While the device learns, all its readings have the
     /// same weight and none is held back.
     pub fn step(&mut self, reading: &Reading, pace: &Pace) -> Evidence {
+        self.take(reading, pace, self.readings < self.learning)
+    }
+
+    fn take(&mut self, reading: &Reading, pace: &Pace, is_learning: bool) -> Evidence {
         let seconds = self
             .last
             .map(|it| reading.timestamp.seconds_since(it))
             .filter(|it| *it > 0.0);
-        let evidence = self.heads.step(reading, seconds, pace, self.readings < self.learning);
+        let evidence = self.heads.step(reading, seconds, pace, is_learning);
         self.has_alerted = evidence.is_alert;
         self.last = self.last.max(Some(reading.timestamp));
         self.readings += 1;
