@@ -55,6 +55,13 @@ struct Weighed<'a> {
     heaviest: f64,
 }
 
+/// Ten years: no training tells what is rarer.
+const MOST_DAYS: f64 = 3_650.0;
+
+fn once_in_days(weekly: f64) -> f64 {
+    (7.0 / weekly.max(1e-9)).min(MOST_DAYS)
+}
+
 /// A device that no training has seen learns from so many readings: those of a day, whose course it has to see once.
 fn unknown_learning(interval: Option<f64>) -> u64 {
     let of_a_day = interval.map_or(0.0, |it| DAY_SECONDS / it.max(1e-3));
@@ -162,7 +169,7 @@ impl Model {
         Assessment {
             verdict,
             sign: Some(sign),
-            once_in_days: Some(7.0 / it.weekly.max(1e-9)),
+            once_in_days: Some(once_in_days(it.weekly)),
         }
     }
 
@@ -222,7 +229,7 @@ impl Model {
                 expected: verdict.signals[*at]?.expected?,
                 course: it.course(*at),
                 lasting: it.state.heads.signal(*at)?.lasting.abs(),
-                once_in_days: (place == 0).then(|| 7.0 / it.weekly.max(1e-9)),
+                once_in_days: (place == 0).then(|| once_in_days(it.weekly)),
             };
             Some(course_reason(&self.signals[*at], &told))
         };

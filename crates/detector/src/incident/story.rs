@@ -8,6 +8,9 @@ use crate::reason::span_of;
 /// A score twice and five times beyond the line, in logarithms.
 const FAR: [f64; 2] = [0.7, 1.6];
 
+/// An incident of fewer anomalous readings is over at once.
+const BRIEF: u64 = 3;
+
 /// An incident of so many anomalous readings lasts.
 const LASTS: u64 = 60;
 
@@ -26,7 +29,9 @@ impl Incident {
     pub fn severity(&self) -> Severity {
         let beyond = -self.peak.0;
         let steps = FAR.iter().filter(|it| beyond >= **it).count() + usize::from(self.readings >= LASTS);
-        match steps {
+        // What is over at once is worth a look, but not now.
+        let most = if self.readings < BRIEF { 1 } else { 2 };
+        match steps.min(most) {
             0 => Severity::Notice,
             1 => Severity::Warning,
             _ => Severity::Critical,
