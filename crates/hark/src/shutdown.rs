@@ -22,12 +22,14 @@ pub(crate) fn on_signals(stop: CancellationToken) -> anyhow::Result<()> {
     let mut terminate = signal(SignalKind::terminate()).context("failed to listen for SIGTERM")?;
     // This task holds nothing that must be finished: it ends with the process.
     tokio::spawn(async move {
+        // A process that is ending by itself has not been asked yet.
+        let mut is_asked = false;
         loop {
             let code = tokio::select! {
                 _ = interrupt.recv() => INTERRUPTED,
                 _ = terminate.recv() => TERMINATED,
             };
-            if stop.is_cancelled() {
+            if std::mem::replace(&mut is_asked, true) {
                 std::process::exit(code);
             }
             info!("stopping; a second signal stops at once");
