@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bus::Outcome;
 use domain::{Judged, Label, RejectionCode, Severity, Signals, Standing, Timestamp};
-use metrics::{counter, gauge, histogram};
+use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusRecorder};
 use warehouse::{IncidentCount, Stored};
 
@@ -90,7 +90,14 @@ pub(crate) fn recorder() -> PrometheusRecorder {
 
 /// Makes every series exist at zero, with its help text.
 pub(crate) fn describe(signals: &Signals) {
-    use metrics::{describe_counter, describe_gauge, describe_histogram};
+    describe_counters();
+    describe_gauges();
+    describe_histograms();
+    shared::describe();
+    start_at_zero(signals);
+}
+
+fn describe_counters() {
     for (name, help) in [
         (RECEIVED, "Messages received, by the way in"),
         (STORED, "Readings committed for the first time"),
@@ -117,6 +124,9 @@ pub(crate) fn describe(signals: &Signals) {
     ] {
         describe_counter!(name, help);
     }
+}
+
+fn describe_gauges() {
     for (name, help) in [
         (MODEL, "When the model in force was trained, seconds since 1970"),
         (MODEL_INFO, "1 for the model in force, by version and kind"),
@@ -146,6 +156,9 @@ pub(crate) fn describe(signals: &Signals) {
     ] {
         describe_gauge!(name, help);
     }
+}
+
+fn describe_histograms() {
     describe_histogram!(SCORE, "Combined scores of readings; below 0 is anomalous");
     describe_histogram!(
         COMMIT_SECONDS,
@@ -156,8 +169,6 @@ pub(crate) fn describe(signals: &Signals) {
         REQUEST_SECONDS,
         "How long answers took, by route; endless streams are left out"
     );
-    shared::describe();
-    start_at_zero(signals);
 }
 
 fn start_at_zero(signals: &Signals) {
