@@ -39,15 +39,9 @@ pub(crate) fn start(global: &Global) -> anyhow::Result<Kept> {
         Style::Lines { coloured } => log.with_ansi(coloured).with_target(false).finish().init(),
         Style::Json => log.json().flatten_event(true).finish().init(),
     }
-    nothing_kept()
-}
-
-#[cfg(feature = "otel")]
-fn nothing_kept() -> anyhow::Result<Kept> {
-    Ok(None)
-}
-#[cfg(not(feature = "otel"))]
-fn nothing_kept() -> anyhow::Result<Kept> {
+    #[cfg(feature = "otel")]
+    return Ok(None);
+    #[cfg(not(feature = "otel"))]
     Ok(())
 }
 
