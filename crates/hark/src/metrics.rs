@@ -6,7 +6,7 @@ pub(crate) mod shared;
 use std::time::Duration;
 
 use bus::Outcome;
-use domain::{Judged, RejectionCode, Severity, Signals, Standing, Timestamp};
+use domain::{Judged, Label, RejectionCode, Severity, Signals, Standing, Timestamp};
 use metrics::{counter, gauge, histogram};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusRecorder};
 use warehouse::{IncidentCount, Stored};
@@ -34,6 +34,7 @@ const MODEL_INFO: &str = "hark_model_info";
 const MODEL_METRIC: &str = "hark_model_metric";
 const INCIDENTS_OPENED: &str = "hark_incidents_opened_total";
 const INCIDENTS: &str = "hark_incidents";
+const LABELLED: &str = "hark_labelled_incidents";
 const RETRAININGS: &str = "hark_retrainings_total";
 const SHADOW_FLAGS: &str = "hark_shadow_flag_rate";
 const SHADOW_AGREEMENT: &str = "hark_shadow_agreement";
@@ -124,6 +125,15 @@ pub(crate) fn describe(signals: &Signals) {
             "What was measured of the model in force, by what it was measured on",
         ),
         (INCIDENTS, "Incidents that are not resolved, by state and severity"),
+        (LABELLED, "Incidents that people said a word on, by that word"),
+        (
+            SHADOW_FLAGS,
+            "Share of readings flagged while a challenger judged beside the champion, by which of the two",
+        ),
+        (
+            SHADOW_AGREEMENT,
+            "Share of readings on which champion and challenger agreed",
+        ),
         (NEWEST, "When readings were last committed, seconds since 1970"),
         (
             HEARTBEAT,
@@ -169,6 +179,7 @@ fn start_at_zero(signals: &Signals) {
     for name in [STORED, DUPLICATE, LATE, CLOCK_SUSPECT, IGNORED, STORE_RETRIES] {
         counter!(name).increment(0);
     }
+    incidents(&[]);
     for stage in Stage::ALL {
         gauge!(HEARTBEAT, "stage" => stage.as_str()).set(0.0);
     }
@@ -283,8 +294,26 @@ pub(crate) fn model(model: &detector::Model, before: Option<&detector::Model>, m
         ("f1", labelled.and_then(|it| it.f1)),
     ];
     for (name, value) in measures {
-        gauge!(MODEL_METRIC, "metric" => name, "on" => "heldout").set(value.unwrap_or(f64::NAN));
+        measured(name, "heldout", value);
     }
+}
+
+/// What people's words on incidents make of the line that is in force.
+pub(crate) fn labelled(words: &[(Label, u64)], precision: Option<f64>, recall: Option<f64>) {
+    for (label, incidents) in words {
+        gauge!(LABELLED, "label" => label.as_str()).set(*incidents as f64);
+    }
+    let f1 = precision
+        .zip(recall)
+        .map(|(p, r)| if p + r > 0.0 { 2.0 * p * r / (p + r) } else { 0.0 });
+    for (name, value) in [("precision", precision), ("recall", recall), ("f1", f1)] {
+        measured(name, "labels", value);
+    }
+}
+
+/// A measure that is not known is not a number.
+fn measured(metric: &'static str, on: &'static str, value: Option<f64>) {
+    gauge!(MODEL_METRIC, "metric" => metric, "on" => on).set(value.unwrap_or(f64::NAN));
 }
 
 /// An incident was told.
