@@ -170,6 +170,7 @@ impl HeadsPass {
             trust: self.trusts[device],
             surprise: 0.0,
             is_alert: false,
+            worn: None,
         };
         let banks = references.banks(&self.devices[device]);
         combine(self.kind, &evidence, &banks, None).score

@@ -36,7 +36,7 @@ pub use assess::Assessment;
 pub use bar::Bar;
 pub use evaluate::{Evaluation, LabelledReport, Report, SignalReport};
 pub use features::{Baseline, DeviceState, Extractor, Feature, FeatureSpec, SpecError, StateError};
-pub use heads::{Evidence, Pace, Tempo, Unit};
+pub use heads::{Evidence, Pace, Tempo, Unit, Worn};
 pub use incident::{Happening, Incident, IncidentRules, Watch, WatchError};
 pub use kind::Kind;
 pub use model::{Model, Provenance, SignalModel, WholeForest};

@@ -54,6 +54,8 @@ pub enum Course {
     Stuck,
     /// It is beyond a limit that a person has set.
     Limit,
+    /// It has moved over weeks, so slowly that no reading is odd.
+    Worn,
 }
 
 impl Course {
@@ -68,11 +70,12 @@ impl Course {
             Self::Together => "together",
             Self::Stuck => "stuck",
             Self::Limit => "limit",
+            Self::Worn => "worn",
         }
     }
 
     /// All of them, in the order of their numbers.
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::Value,
         Self::Rising,
         Self::Falling,
@@ -81,6 +84,7 @@ impl Course {
         Self::Together,
         Self::Stuck,
         Self::Limit,
+        Self::Worn,
     ];
 }
 
@@ -125,6 +129,7 @@ pub(crate) fn course_reason(signal: &Signal, told: &Told) -> Reason {
         Course::Still => "; moving less than before".to_owned(),
         Course::Together => "; unusual in this state of the device".to_owned(),
         Course::Stuck => "; the same value again and again".to_owned(),
+        Course::Worn => "; moving one way for weeks".to_owned(),
     };
     let seldom = match told.once_in_days {
         Some(days) if days >= 365.0 => "; less than once a year for this device".to_owned(),

@@ -36,8 +36,8 @@ impl Symptom {
             Course::Restless | Course::Still | Course::Stuck => Direction::Within,
             Course::Falling => Direction::Below,
             Course::Rising => Direction::Above,
-            Course::Value | Course::Together | Course::Limit if self.deviation < 0.0 => Direction::Below,
-            Course::Value | Course::Together | Course::Limit => Direction::Above,
+            Course::Value | Course::Together | Course::Limit | Course::Worn if self.deviation < 0.0 => Direction::Below,
+            Course::Value | Course::Together | Course::Limit | Course::Worn => Direction::Above,
         }
     }
 }

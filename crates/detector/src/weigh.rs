@@ -5,6 +5,7 @@ use domain::{Judgement, MAX_SIGNALS, Reading, Reason, Span, Verdict};
 use crate::assess::Assessment;
 use crate::combine::{Combined, Leading, combine, course, part};
 use crate::features::{DeviceState, LEARNING, Usual};
+use crate::heads::Worn;
 use crate::heads_pass::LEAST_LINE;
 use crate::model::{Model, WholeForest};
 use crate::reason::{Course, Told, course_reason};
@@ -50,6 +51,8 @@ struct Weighed<'a> {
     tells: bool,
     /// How often in a week a normal device gives a score as high.
     weekly: f64,
+    /// What moved over weeks, told with this reading.
+    worn: Option<Worn>,
     /// Each signal's part in the score, and the largest.
     parts: [f64; MAX_SIGNALS],
     heaviest: f64,
@@ -92,7 +95,9 @@ impl Model {
         let event = if evidence.is_alert { EVENT } else { 0.0 };
         let compared = combined.score + event - shift;
         let weekly = self.bar.weekly(compared, interval);
-        let tells = compared >= LEAST_LINE && self.budget().is_some_and(|budget| weekly <= budget);
+        let is_worn = evidence.worn.is_some();
+        let tells =
+            (compared >= LEAST_LINE || is_worn) && self.budget().is_some_and(|budget| is_worn || weekly <= budget);
         let line = self.line + OWN * shift.max(0.0);
         let mut weighed = Weighed {
             state,
@@ -100,10 +105,11 @@ impl Model {
             combined,
             ranges,
             line,
-            is_anomaly: tells || combined.score > line,
+            is_anomaly: tells || is_worn || combined.score > line,
             counts: tells || combined.score - shift.max(0.0) > self.line,
             tells,
             weekly,
+            worn: evidence.worn,
             parts: [0.0; MAX_SIGNALS],
             heaviest: 0.0,
         };
@@ -207,7 +213,7 @@ impl Model {
             Some(ranges) => ranges[at]?,
             None => {
                 let reach = EXPECTED.min(self.line.exp() * self.references.banks(&it.reading.device_id)[0]);
-                let reach = reach * signal.doubt.factor() * signal.scale;
+                let reach = reach * signal.doubt.factor() * signal.scale();
                 Span {
                     low: signal.center - reach,
                     high: signal.center + reach,
@@ -231,7 +237,7 @@ impl Model {
                 expected: verdict.signals[*at]?.expected?,
                 course: it.course(*at),
                 share: it.parts[*at] * it.parts[*at] / whole.max(1e-300),
-                lasting: it.state.heads.signal(*at)?.lasting.abs(),
+                lasting: it.state.heads.signal(*at)?.lasting().abs(),
                 once_in_days: (place == 0).then(|| once_in_days(it.weekly)),
             };
             Some(course_reason(&self.signals[*at], &told))
@@ -243,6 +249,11 @@ impl Model {
 impl Weighed<'_> {
     /// Each signal's part in the score.
     fn part(&mut self) {
+        if let Some(worn) = self.worn {
+            self.parts[worn.signal] = worn.walks;
+            self.heaviest = worn.walks.abs();
+            return;
+        }
         for (at, value) in self.reading.values.iter().enumerate() {
             let (Some(value), Some(signal)) = (value, self.state.heads.signal(at)) else {
                 continue;
@@ -257,6 +268,7 @@ impl Weighed<'_> {
 
     fn course(&self, at: usize) -> Course {
         match self.state.heads.signal(at) {
+            Some(_) if self.worn.is_some() => Course::Worn,
             Some(signal) if self.ranges.is_none() => course(signal, self.parts[at], self.combined.leading),
             _ => Course::Value,
         }
@@ -282,8 +294,8 @@ impl Weighed<'_> {
         let signal = self.state.heads.signal(at)?;
         let (smooth, usual) = self.state.heads.course(at);
         let deviation = match &self.ranges {
-            Some(_) => self.parts[at],
-            None => f64::from(signal.parts[0]),
+            None if self.worn.is_none() => f64::from(signal.parts[0]),
+            _ => self.parts[at],
         };
         Some(Symptom {
             signal: at,
@@ -293,7 +305,7 @@ impl Weighed<'_> {
             roughness: f64::from(signal.parts[2]),
             smooth,
             usual,
-            lasting: signal.lasting,
+            lasting: signal.lasting(),
         })
     }
 }

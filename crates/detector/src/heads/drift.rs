@@ -95,11 +95,11 @@ pub(crate) struct SignalDrift {
     long_spread: f64,
     /// What was expected of the newest value, and the scale it was measured in.
     pub(crate) center: f64,
-    pub(crate) scale: f64,
+    scale: f32,
     /// This signal's own part in each bank at the newest reading; negative below what is usual.
     pub(crate) parts: [f32; 3],
     /// For how many seconds the smoothed deviation has been to one side, negative below.
-    pub(crate) lasting: f64,
+    lasting: f32,
     /// The newest value as it came, how often it came before it, and how often a value usually does.
     value: f64,
     repeats: u32,
@@ -157,12 +157,13 @@ impl SignalDrift {
         }
         let left = deviation - expected;
         self.center = self.level.value + expected;
-        self.scale = if self.seen > 5 {
+        let scale = if self.seen > 5 {
             self.variance.max(0.0).sqrt().max(self.least_scale())
         } else {
             left.abs()
         } + 1e-9;
-        let z = (left / self.scale).clamp(-CLIP, CLIP);
+        self.scale = scale as f32;
+        let z = (left / scale).clamp(-CLIP, CLIP);
         self.seen = self.seen.saturating_add(1);
         self.is_alone = z.abs() > ALONE && self.seen > 20 && !self.is_alone;
         if self.is_alone {
@@ -207,6 +208,16 @@ impl SignalDrift {
         self.seen > 0 && value == self.value && next.is_stuck()
     }
 
+    /// The scale that the newest value was measured in.
+    pub(crate) fn scale(&self) -> f64 {
+        f64::from(self.scale)
+    }
+
+    /// For how many seconds the smoothed deviation has been to one side, negative below.
+    pub(crate) fn lasting(&self) -> f64 {
+        f64::from(self.lasting)
+    }
+
     /// The newest value.
     pub(crate) fn newest(&self) -> Option<f64> {
         (self.seen > 0).then_some(self.value)
@@ -214,10 +225,11 @@ impl SignalDrift {
 
     /// Counts for how long the smoothed deviation has been to one side, when its part in the bank is this.
     fn last_on(&mut self, part: f64, seconds: f64) {
-        let is_same = part * self.lasting >= 0.0;
+        let lasting = self.lasting();
+        let is_same = part * lasting >= 0.0;
         if part.abs() > ASIDE.1 && is_same || part.abs() > ASIDE.0 {
-            let before = if is_same { self.lasting } else { 0.0 };
-            self.lasting = before + seconds.copysign(part);
+            let before = if is_same { lasting } else { 0.0 };
+            self.lasting = (before + seconds.copysign(part)) as f32;
         } else {
             self.lasting = 0.0;
         }
@@ -258,8 +270,8 @@ impl SignalDrift {
 
     /// Goes back to what was usual before the present level was taken for usual.
     fn restore(&mut self) {
-        (self.level.value, self.variance) = (self.former.level, self.former.variance);
-        (self.smooth, self.last) = (self.former.mean, self.former.mean);
+        (self.level.value, self.variance) = (self.former.level, f64::from(self.former.variance));
+        (self.smooth, self.last) = (f64::from(self.former.mean), f64::from(self.former.mean));
     }
 
     /// Takes the newest value in. What was learned over `learned` units counts no less than what comes.
@@ -302,12 +314,12 @@ impl SignalDrift {
             self.long_mean,
             self.long_spread,
             self.center,
-            self.scale,
         ];
         numbers.iter().for_each(|it| to.double(*it));
         to.count(self.seen);
         self.parts.iter().for_each(|it| to.single(*it));
-        to.double(self.lasting);
+        to.single(self.scale);
+        to.single(self.lasting);
         to.double(self.value);
         to.count(self.repeats);
         to.single(self.usual_repeats);
@@ -320,21 +332,11 @@ impl SignalDrift {
     fn read(from: &mut Reader<'_>) -> Result<Self, StateError> {
         let profile = Profile::read(from)?;
         let level = Level::read(from)?;
-        let mut numbers = [0.0; 9];
+        let mut numbers = [0.0; 8];
         for number in &mut numbers {
             *number = from.double()?;
         }
-        let [
-            variance,
-            smooth,
-            rough,
-            last,
-            age,
-            long_mean,
-            long_spread,
-            center,
-            scale,
-        ] = numbers;
+        let [variance, smooth, rough, last, age, long_mean, long_spread, center] = numbers;
         let seen = from.count()?;
         Ok(Self {
             profile,
@@ -348,9 +350,9 @@ impl SignalDrift {
             long_mean,
             long_spread,
             center,
-            scale,
             parts: [from.single()?, from.single()?, from.single()?],
-            lasting: from.double()?,
+            scale: from.single()?,
+            lasting: from.single()?,
             value: from.double()?,
             repeats: from.count()?,
             usual_repeats: from.single()?,

@@ -14,8 +14,8 @@ const RETURN: u32 = 6;
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Former {
     pub(crate) level: f64,
-    pub(crate) variance: f64,
-    pub(crate) mean: f64,
+    pub(crate) variance: f32,
+    pub(crate) mean: f32,
 }
 
 impl Former {
@@ -28,7 +28,7 @@ impl Former {
     pub(crate) fn of(level: f64, variance: f64) -> Self {
         Self {
             level,
-            variance,
+            variance: variance as f32,
             mean: 0.0,
         }
     }
@@ -36,27 +36,28 @@ impl Former {
     /// Whether a value without the course of the day lies where it did before, the `run` readings before it having
     /// done so.
     pub(crate) fn resembles(&mut self, value: f64, least_scale: f64, run: u32) -> bool {
-        let z = (value - self.level) / (self.variance.max(0.0).sqrt().max(least_scale) + 1e-9);
+        let z = (value - self.level) / (f64::from(self.variance).max(0.0).sqrt().max(least_scale) + 1e-9);
         let z = z.clamp(-LIKE, LIKE);
+        let mean = f64::from(self.mean);
         self.mean = if run == 0 {
             z
         } else {
-            self.mean + (z - self.mean) / f64::from(run + 1)
-        };
+            mean + (z - mean) / f64::from(run + 1)
+        } as f32;
         z.abs() < LIKE
     }
 
     pub(crate) fn write(self, to: &mut Writer<'_>) {
-        [self.level, self.variance, self.mean]
-            .iter()
-            .for_each(|it| to.double(*it));
+        to.double(self.level);
+        to.single(self.variance);
+        to.single(self.mean);
     }
 
     pub(crate) fn read(from: &mut Reader<'_>) -> Result<Self, StateError> {
         Ok(Self {
             level: from.double()?,
-            variance: from.double()?,
-            mean: from.double()?,
+            variance: from.single()?,
+            mean: from.single()?,
         })
     }
 }

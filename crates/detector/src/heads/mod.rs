@@ -15,6 +15,7 @@ mod profile;
 mod sketch;
 mod tail;
 mod tempo;
+mod wear;
 
 use domain::Reading;
 
@@ -29,6 +30,8 @@ use event::{AlertControl, SignalEvents};
 use moment::Moment;
 use place::Place;
 use tempo::Rhythm;
+use wear::Wear;
+pub use wear::Worn;
 
 /// What the heads remember of a device.
 #[derive(Debug, Clone, PartialEq)]
@@ -36,6 +39,7 @@ pub(crate) struct Heads {
     rhythm: Rhythm,
     drift: Drift,
     place: Place,
+    wear: Wear,
     events: Box<[SignalEvents]>,
     alerts: AlertControl,
     /// Units for which each signal has been missing.
@@ -56,6 +60,8 @@ pub struct Evidence {
     pub surprise: f64,
     /// Whether head B gives an alert.
     pub is_alert: bool,
+    /// What has moved over weeks, at the end of the day that shows it.
+    pub worn: Option<Worn>,
 }
 
 impl Heads {
@@ -64,6 +70,7 @@ impl Heads {
             rhythm: Rhythm::default(),
             drift: Drift::new(n_signals),
             place: Place::new(n_signals),
+            wear: Wear::new(n_signals),
             events: vec![SignalEvents::EMPTY; n_signals].into(),
             alerts: AlertControl::EMPTY,
             pending: vec![0.0; n_signals].into(),
@@ -88,6 +95,7 @@ impl Heads {
         );
         let banks = self.drift.step(&moment);
         let place = self.place.step(&moment);
+        let worn = self.wear.step(&moment, |at| self.drift.signals[at].scale());
         let bin = moment.hour + if moment.is_weekend { 24 } else { 0 };
         let mut surprise = 0.0_f64;
         for (at, value) in moment.values.iter().enumerate() {
@@ -104,6 +112,7 @@ impl Heads {
             trust: self.place.trust(),
             surprise,
             is_alert,
+            worn,
         }
     }
 
@@ -132,6 +141,7 @@ impl Heads {
         to.count(self.rhythm.seen);
         self.drift.write(to);
         self.place.write(to);
+        self.wear.write(to);
         self.events.iter().for_each(|it| it.write(to));
         self.alerts.write(to);
         self.pending.iter().for_each(|it| to.double(*it));
@@ -143,6 +153,7 @@ impl Heads {
             seen: from.count()?,
         };
         let (drift, place) = (Drift::read(from, n_signals)?, Place::read(from, n_signals)?);
+        let wear = Wear::read(from, n_signals)?;
         let events: Result<Vec<_>, _> = (0..n_signals).map(|_| SignalEvents::read(from)).collect();
         let (events, alerts) = (events?.into(), AlertControl::read(from)?);
         let pending: Result<Vec<_>, _> = (0..n_signals).map(|_| from.double()).collect();
@@ -150,6 +161,7 @@ impl Heads {
             rhythm,
             drift,
             place,
+            wear,
             events,
             alerts,
             pending: pending?.into(),

@@ -9,7 +9,7 @@ use crate::heads::{Reader, Writer};
 use crate::reason::Course;
 
 /// The version of [`Watch::to_bytes`].
-const VERSION: u8 = 2;
+const VERSION: u8 = 3;
 
 /// Bytes that are no watch of this program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

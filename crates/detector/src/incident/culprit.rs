@@ -113,6 +113,10 @@ impl Culprit {
         if self.course(Course::Limit) > 0.5 {
             return IncidentKind::Limit;
         }
+        // Wear that has grown until its readings are odd by themselves is still wear.
+        if self.course(Course::Worn) > 0.0 {
+            return IncidentKind::Drift;
+        }
         if self.course(Course::Stuck) >= STUCK {
             return IncidentKind::Stuck;
         }

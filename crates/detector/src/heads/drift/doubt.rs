@@ -19,12 +19,10 @@ const STUDENT: [f64; 5] = [1.0, 1.2104, 1.4402, 1.30, 0.81];
 pub(crate) struct Doubt {
     /// Deviations count for so many times less.
     factor: f32,
-    /// The scale has so much left to learn, 0 to 1.
-    open: f32,
 }
 
 impl Doubt {
-    pub(crate) const NONE: Self = Self { factor: 1.0, open: 0.0 };
+    pub(crate) const NONE: Self = Self { factor: 1.0 };
 
     /// The doubt in what was learned from so many units of time, of which a reading usually takes `step`. `rough` is the mean logarithm of the mean square of the steps
     /// between readings, in scales: twice one minus the correlation of neighbours, which says how long the signal takes
@@ -34,30 +32,26 @@ impl Doubt {
         let wandering = (2.0 * step / rough.exp().max(1e-9)).min(tempo.level / LN_2) - tempo.smooth / LN_2;
         let inverse = (wandering / learned.max(1.0)).clamp(0.0, 1.0);
         let factor = STUDENT.iter().rev().fold(0.0, |sum, it| sum * inverse + it);
-        Self {
-            factor: factor as f32,
-            open: (1.0 - 1.0 / (factor * factor)) as f32,
-        }
+        Self { factor: factor as f32 }
     }
 
+    /// Deviations count for so many times less.
     pub(crate) fn factor(self) -> f64 {
         f64::from(self.factor)
     }
 
+    /// How much the scale has left to learn, 0 to 1.
     pub(crate) fn open(self) -> f64 {
-        f64::from(self.open)
+        let factor = f64::from(self.factor);
+        1.0 - 1.0 / (factor * factor)
     }
 
     pub(crate) fn write(self, to: &mut Writer<'_>) {
         to.single(self.factor);
-        to.single(self.open);
     }
 
     pub(crate) fn read(from: &mut Reader<'_>) -> Result<Self, StateError> {
-        Ok(Self {
-            factor: from.single()?,
-            open: from.single()?,
-        })
+        Ok(Self { factor: from.single()? })
     }
 }
 

@@ -80,7 +80,7 @@ impl Drift {
                 is_like &= signal
                     .former
                     .resembles(value - expected, signal.least_scale(), self.back.run());
-                means[at] = signal.former.mean - self.smooth.mean(at);
+                means[at] = f64::from(signal.former.mean) - self.smooth.mean(at);
             }
         }
         let square = self.smooth.square(&means[..self.signals.len()], &CARE) / f64::max(present, 1.0);
