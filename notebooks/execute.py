@@ -1,6 +1,8 @@
 """Executes the notebooks and writes them as web pages with their plots.
 
-    execute.py FOLDER NOTEBOOK…      fails on an error in a cell, and on a notebook without a plot
+    execute.py FOLDER NOTEBOOK…
+
+It fails on an error in a cell, on a cell that draws and shows no picture, and on a page that lacks one of the pictures.
 """
 import pathlib
 import sys
@@ -19,10 +21,18 @@ for file in map(pathlib.Path, sys.argv[2:]):
         sys.exit(f"{file.name} is stored with outputs: clear them")
     NotebookClient(notebook, timeout=180, kernel_name="python3", extra_arguments=["--log-level=ERROR"],
                    resources={"metadata": {"path": str(file.parent)}}).execute()
-    plots = sum("image/png" in it.get("data", {}) for cell in notebook.cells for it in cell.get("outputs", []))
-    if plots == 0:
-        sys.exit(f"{file.name} rendered no plot")
+    plots = 0
+    for cell in notebook.cells:
+        outputs = cell.get("outputs", [])
+        if any(it["output_type"] == "error" for it in outputs):
+            sys.exit(f"{file.name}: a cell failed:\n{cell.source}")
+        shown = sum("image/png" in it.get("data", {}) for it in outputs)
+        if shown == 0 and "plt.show(" in cell.source:
+            sys.exit(f"{file.name}: a cell draws and shows nothing:\n{cell.source}")
+        plots += shown
     page, _ = HTMLExporter().from_notebook_node(notebook)
+    if plots == 0 or page.count("data:image/png;base64,") != plots:
+        sys.exit(f"{file.name}: {plots} plots, {page.count('data:image/png;base64,')} of them on the page")
     (folder / f"{file.stem}.html").write_text(page)
     nbformat.write(notebook, folder / file.name)
     print(f"ok  {file.name}: {plots} plots, {time.monotonic() - begun:.1f} s")

@@ -15,6 +15,8 @@ A page may say once that a test of the program runs its blocks of `bash`:
 
     <!-- blocks of bash are executed by FILE -->
 
+Blocks of `rust` in the README of a crate are executed by `cargo test --doc` where the crate's documentation includes that page.
+
 `cargo run --release --` is run as the hark that is given.
 """
 import os
@@ -79,6 +81,10 @@ class Page:
         (self.folder / "checked.toml").write_text(code)
         self.run(f"hark --config {self.folder}/checked.toml config check")
 
+    def is_crate_doc(self):
+        crate = self.page.parent / "src/lib.rs"
+        return crate.is_file() and f'include_str!("../{self.page.name}")' in crate.read_text()
+
     def blocks(self):
         counts, text = {"executed": 0, "left out": 0}, self.page.read_text()
         tested = re.search(r"<!-- blocks of bash are executed by (\S+) -->", text)
@@ -97,6 +103,8 @@ class Page:
                 self.check(code)
                 counts["executed"] += 1
             elif language == "bash" and tested and pathlib.Path(tested[1]).is_file():
+                counts["left out"] += 1
+            elif language == "rust" and self.is_crate_doc():
                 counts["left out"] += 1
             elif language != "text":
                 sys.exit(f"FAILED  {self.page}: a block of `{language}` is neither run nor marked:\n{code}")

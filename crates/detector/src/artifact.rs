@@ -10,7 +10,7 @@
 //! 32 bytes  SHA-256 of all of the above
 //! ```
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use domain::{DeviceId, MAX_SIGNALS, Signal, Signals, Timestamp};
@@ -23,6 +23,7 @@ use crate::features::{Baseline, Extractor, FeatureSpec};
 use crate::heads::{Pace, Tempo};
 use crate::kind::Kind;
 use crate::model::{Model, Provenance, SignalModel, WholeForest};
+use crate::peers::Peers;
 use crate::reference::{Reference, References};
 use crate::shift::{Deciles, Trained};
 use crate::threshold::ThresholdPolicy;
@@ -76,8 +77,7 @@ struct Header {
     devices: Vec<DeviceHeader>,
     whole: Option<WholeHeader>,
     spec: FeatureSpec,
-    /// By the name of the type, in order, a place per signal.
-    peers: BTreeMap<String, Vec<Option<Baseline>>>,
+    peers: Peers,
     signals: Vec<SignalHeader>,
     provenance: ProvenanceHeader,
 }
@@ -220,7 +220,7 @@ fn header(model: &Model) -> Header {
             id: it.id,
         }),
         spec: model.extractor.spec().clone(),
-        peers: model.peers.clone().into_iter().collect(),
+        peers: model.peers.clone(),
         signals: signals
             .map(|(((signal, baseline), part), deciles)| SignalHeader {
                 name: signal.name.clone(),
@@ -262,7 +262,7 @@ fn assemble(
         signals: header.signals.iter().map(|it| it.deciles).collect(),
         scores: header.scores,
     };
-    if header.peers.values().any(|it| it.len() != header.signals.len()) {
+    if !header.peers.have(header.signals.len()) {
         return Err(ArtifactError::Content("a type of devices has other signals".to_owned()));
     }
     let it = header.provenance;
@@ -284,7 +284,7 @@ fn assemble(
         bar,
         trained,
         extractor: Extractor::new(header.spec, baselines),
-        peers: header.peers.into_iter().collect(),
+        peers: header.peers,
         forests,
         provenance: Provenance {
             created_at: Timestamp::from_micros(it.created_at_micros),

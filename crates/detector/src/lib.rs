@@ -19,6 +19,7 @@ pub mod incident;
 pub mod kind;
 pub mod limits;
 pub mod model;
+mod peers;
 pub mod quality;
 pub mod reason;
 pub mod reference;
@@ -38,7 +39,8 @@ pub use features::{Baseline, DeviceState, Extractor, Feature, FeatureSpec, SpecE
 pub use heads::{Evidence, Pace, Tempo, Unit};
 pub use incident::{Happening, Incident, IncidentRules, Watch, WatchError};
 pub use kind::Kind;
-pub use model::{Model, Peers, Provenance, SignalModel, WholeForest};
+pub use model::{Model, Provenance, SignalModel, WholeForest};
+pub use peers::Peers;
 pub use reason::Course;
 pub use reference::{Reference, References};
 pub use shift::{Deciles, Shift, ShiftMeter, Trained};

@@ -1,6 +1,5 @@
 //! One version of a model: its kind, forests, references, thresholds, provenance. It judges a reading.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use domain::{Reading, Signals, Timestamp, Verdict};
@@ -10,6 +9,7 @@ use crate::bar::Bar;
 use crate::features::{Baseline, DeviceState, Extractor};
 use crate::heads::Pace;
 use crate::kind::Kind;
+use crate::peers::Peers;
 use crate::reference::References;
 use crate::shift::Trained;
 use crate::threshold::ThresholdPolicy;
@@ -35,9 +35,6 @@ pub struct WholeForest {
     /// Tells this forest from others.
     pub id: u64,
 }
-
-/// What each signal is like over the devices of one type, by the type's name.
-pub type Peers = HashMap<String, Vec<Option<Baseline>>>;
 
 /// Where a model comes from.
 #[derive(Debug, Clone, PartialEq)]
@@ -83,7 +80,7 @@ pub struct Model {
     pub trained: Trained,
     /// Makes the feature vectors of the signals' forests.
     pub extractor: Extractor,
-    /// What devices are like by their types: a device without history is held against those of its own.
+    /// What devices are like by type and site: a device without history is held against its own kind.
     pub peers: Peers,
     /// A place per signal; none for a signal without values in the training readings, and for all where the kind is not
     /// [`Kind::IsolationForest`].
@@ -131,8 +128,9 @@ impl Model {
             .map(|it| it.and_then(|at| self.forests[at].clone()))
             .collect();
         let extractor = Extractor::new(self.extractor.spec().clone(), baselines);
-        let moved = |it: &Vec<Option<Baseline>>| places.iter().map(|place| place.and_then(|at| it[at])).collect();
-        let peers = self.peers.iter().map(|(name, it)| (name.clone(), moved(it))).collect();
+        let peers = self
+            .peers
+            .map(|it| places.iter().map(|place| place.and_then(|at| it[at])).collect());
         let whole = self.whole.map(|it| it.with_places(&places));
         let trained = Trained {
             signals: places

@@ -14,16 +14,14 @@ use crate::features::{Baseline, DeviceState, Extractor, Feature, FeatureSpec, LE
 use crate::heads::{Pace, Tempo};
 use crate::heads_pass::{HeadsPass, Watched};
 use crate::kind::Kind;
-use crate::model::{Model, Peers, Provenance, SignalModel};
+use crate::model::{Model, Provenance, SignalModel};
+use crate::peers::{Peers, PeersPass, Sums};
 use crate::sample::Sample;
 use crate::shift::{Trained, deciles};
 use crate::threshold::{ThresholdPolicy, tail_threshold};
 
 /// Feature values kept for fitting, over all signals: 32 MiB.
 const SAMPLE_VALUES: usize = 4 << 20;
-
-/// Device types whose devices are told apart; those beyond count as the fleet.
-const MAX_PEERS: usize = 256;
 
 /// Values of each signal kept for its deciles.
 const VALUE_ROWS: usize = 8_192;
@@ -125,20 +123,17 @@ pub enum TrainError {
 pub struct Baselines {
     /// A place per signal; none for one without values.
     pub signals: Vec<Option<Baseline>>,
-    /// The same for the devices of each type.
+    /// The same for the devices of each type, at each site.
     pub peers: Peers,
     /// The training readings of each device.
     pub readings: HashMap<DeviceId, u64>,
 }
 
-/// Count, mean and squared deviations of each signal.
-type Sums = Vec<(u64, f64, f64)>;
-
 /// Learns the fleet's baselines.
 #[derive(Debug, Clone)]
 pub struct BaselinePass {
     sums: Sums,
-    peers: HashMap<Arc<str>, Sums>,
+    peers: PeersPass,
     readings: HashMap<DeviceId, (u64, Timestamp)>,
 }
 
@@ -147,79 +142,42 @@ impl BaselinePass {
     #[must_use]
     pub fn new(signals: &Signals) -> Self {
         Self {
-            sums: vec![(0, 0.0, 0.0); signals.len()],
-            peers: HashMap::new(),
+            sums: Sums::new(signals.len()),
+            peers: PeersPass::default(),
             readings: HashMap::new(),
         }
     }
 
     /// Takes a reading.
     pub fn push(&mut self, reading: &Reading) {
-        self.count(reading);
-        add(&mut self.sums, reading);
-        let Some(device_type) = &reading.device_type else {
-            return;
-        };
-        if !self.peers.contains_key(device_type) {
-            if self.peers.len() >= MAX_PEERS {
-                return;
-            }
-            self.peers
-                .insert(device_type.clone(), vec![(0, 0.0, 0.0); self.sums.len()]);
-        }
-        if let Some(sums) = self.peers.get_mut(device_type) {
-            add(sums, reading);
-        }
+        let is_first = self.count(reading);
+        self.sums.add(reading);
+        self.peers.push(reading, is_first);
     }
 
-    /// Doubles and late readings will be passed over, so they are not counted.
-    fn count(&mut self, reading: &Reading) {
+    /// Doubles and late readings will be passed over, so they are not counted. Whether it is the first of its device.
+    fn count(&mut self, reading: &Reading) -> bool {
         match self.readings.get_mut(&reading.device_id) {
             Some((count, last)) if reading.timestamp > *last => (*count, *last) = (*count + 1, reading.timestamp),
             Some(_) => {}
             None => {
                 self.readings.insert(reading.device_id.clone(), (1, reading.timestamp));
+                return true;
             }
         }
+        false
     }
 
     /// What was learned.
     #[must_use]
     pub fn finish(self) -> Baselines {
-        let peers = self
-            .peers
-            .into_iter()
-            .map(|(name, sums)| (name.to_string(), baselines(sums)));
+        let count = |(device, (count, _))| (device, count);
         Baselines {
-            signals: baselines(self.sums),
-            peers: peers.collect(),
-            readings: self
-                .readings
-                .into_iter()
-                .map(|(device, (count, _))| (device, count))
-                .collect(),
+            signals: self.sums.baselines(),
+            peers: self.peers.finish(),
+            readings: self.readings.into_iter().map(count).collect(),
         }
     }
-}
-
-fn add(sums: &mut Sums, reading: &Reading) {
-    for ((count, mean, squares), value) in sums.iter_mut().zip(reading.values.iter()) {
-        let Some(value) = value else { continue };
-        *count += 1;
-        let from_mean = value - *mean;
-        *mean += from_mean / *count as f64;
-        *squares += from_mean * (value - *mean);
-    }
-}
-
-fn baselines(sums: Sums) -> Vec<Option<Baseline>> {
-    let baseline = |(count, mean, squares): (u64, f64, f64)| {
-        (count > 0).then(|| Baseline {
-            mean,
-            variance: squares / count as f64,
-        })
-    };
-    sums.into_iter().map(baseline).collect()
 }
 
 /// Replays training readings through the extractor and the heads, and fits the forests.

@@ -122,10 +122,10 @@ impl Model {
         (reading.values.iter().enumerate().filter_map(of).fold(0.0, f64::max) + 1e-3).ln()
     }
 
-    /// What is usual for a device that is little known: what is for its peers, those of its type or else the fleet.
+    /// What is usual for a device that is little known: what is for its peers, those of its type at
+    /// its site, or else of its type, or else the fleet.
     fn usual(&self, state: &DeviceState, reading: &Reading, at: usize) -> Option<Usual> {
-        let peers = reading.device_type.as_deref().and_then(|it| self.peers.get(it));
-        match peers.and_then(|it| it[at]) {
+        match self.peers.of(reading).and_then(|it| it[at]) {
             Some(baseline) => Some(self.extractor.usual_among(baseline, state, at)),
             None => self.extractor.usual(Some(state), at),
         }

@@ -3,12 +3,13 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use detector::{
     BaselinePass, DeviceState, FeaturePass, Happening, IncidentRules, Kind, Model, Pace, Plan, Tempo, Unit, Watch,
 };
-use domain::{DeviceId, Measurement, Reading, Signal, Signals, Timestamp, Values};
+use domain::{DeviceId, Location, Measurement, Reading, Signal, Signals, Timestamp, Values};
 use proptest::prelude::*;
 use simulator::{Fleet, FleetParams};
 
@@ -204,6 +205,36 @@ fn a_new_device_is_held_against_those_of_its_type() {
     let model = model(&readings, Kind::Hybrid);
     let of = |name: &str| model.judge(None, &typed("new", name, 40_000, 6.1)).is_anomaly;
     assert_eq!((of("fan"), of("press"), of("crane")), (true, false, false));
+}
+
+#[test]
+fn a_new_device_is_held_against_those_of_its_type_in_its_building() {
+    let placed = |device: &str, building: &str, at: i64, vibration: f64| Reading {
+        device_type: Some("pump".into()),
+        location: Some(Arc::new(Location {
+            building: Some(building.to_owned()),
+            ..Location::default()
+        })),
+        ..reading(device, at, &[Some(20.0 + noise(at)), Some(vibration)])
+    };
+    let mut readings = Vec::new();
+    for at in 0..3_000 {
+        for pump in 1..=3 {
+            let noise = noise(at * 5 + pump);
+            readings.push(placed(&format!("quiet-{pump}"), "Archive", at * 10, 0.5 + 0.05 * noise));
+            readings.push(placed(&format!("loud-{pump}"), "Foundry", at * 10, 6.0 + 0.5 * noise));
+        }
+        readings.push(placed("alone", "Shed", at * 10, 3.0 + 0.1 * noise(at)));
+    }
+    let model = model(&readings, Kind::Hybrid);
+    let of = |building: &str, vibration| {
+        model
+            .judge(None, &placed("new", building, 40_000, vibration))
+            .is_anomaly
+    };
+    assert_eq!((of("Archive", 6.1), of("Foundry", 6.1)), (true, false));
+    // One pump is no measure for another, and a building that nobody knows has no pumps of its own.
+    assert_eq!((of("Shed", 6.1), of("Office", 6.1)), (false, false));
 }
 
 /// A signal around 20, and one around 1 that also steps where told.

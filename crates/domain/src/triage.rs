@@ -176,6 +176,17 @@ impl Act {
             Self::Undo => "undone",
         }
     }
+
+    /// What the audit trail says beside the name: who sees to it, until when, which label.
+    #[must_use]
+    pub fn detail(&self, after: &Triage) -> Option<String> {
+        match self {
+            Self::Acknowledge(_) => after.assignee.clone(),
+            Self::Snooze(until) => Some(until.to_string()),
+            Self::Label(label) => Some(label.as_str().to_owned()),
+            Self::Resolve | Self::Comment | Self::Undo => None,
+        }
+    }
 }
 
 /// Something that a person does, with who, when and why.

@@ -100,9 +100,37 @@ fn tell(error: &anyhow::Error, text: &mut String) {
     if let Some(fault) = error.downcast_ref::<Fault>() {
         hints.push(fault.hint.clone());
     }
+    if hints.is_empty() {
+        hints.extend(advice_on(error));
+    }
     for hint in hints {
         text.push_str(&format!("hint: {hint}\n"));
     }
+}
+
+/// What helps against what the machine refused, where nothing else was advised.
+fn advice_on(error: &anyhow::Error) -> Option<String> {
+    let is_absent = |it: &(dyn std::error::Error + 'static)| it.to_string().starts_with("there is no warehouse at");
+    if error.chain().any(is_absent) {
+        return Some(
+            "`hark up` or `hark import` begins one; one that lies elsewhere is named by --data-dir".to_owned(),
+        );
+    }
+    // SQLite needs to write beside a file that it only reads.
+    let is_read_only =
+        |it: &(dyn std::error::Error + 'static)| it.to_string() == "attempt to write a readonly database";
+    let kind = if error.chain().any(is_read_only) {
+        io::ErrorKind::PermissionDenied
+    } else {
+        error.chain().find_map(|it| it.downcast_ref::<io::Error>())?.kind()
+    };
+    let advice = match kind {
+        io::ErrorKind::PermissionDenied => "give this user the right to it, or run hark as the user who has it",
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "make room on that disk, and try again",
+        io::ErrorKind::ReadOnlyFilesystem => "that disk is mounted read-only; choose another folder with --data-dir",
+        _ => return None,
+    };
+    Some(advice.to_owned())
 }
 
 fn tell_configuration(error: &ConfigError, text: &mut String) {

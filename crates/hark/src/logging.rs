@@ -39,7 +39,10 @@ pub(crate) fn start(global: &Global) -> anyhow::Result<Kept> {
         Style::Lines { coloured } => log.with_ansi(coloured).with_target(false).finish().init(),
         Style::Json => log.json().flatten_event(true).finish().init(),
     }
-    Ok(Kept::default())
+    #[cfg(feature = "otel")]
+    return Ok(None);
+    #[cfg(not(feature = "otel"))]
+    Ok(())
 }
 
 /// How lines look.

@@ -6,8 +6,8 @@ pub(crate) mod shared;
 use std::time::Duration;
 
 use bus::Outcome;
-use domain::{Judged, RejectionCode, Severity, Signals, Standing, Timestamp};
-use metrics::{counter, gauge, histogram};
+use domain::{Judged, Label, RejectionCode, Severity, Signals, Standing, Timestamp};
+use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusRecorder};
 use warehouse::{IncidentCount, Stored};
 
@@ -34,6 +34,7 @@ const MODEL_INFO: &str = "hark_model_info";
 const MODEL_METRIC: &str = "hark_model_metric";
 const INCIDENTS_OPENED: &str = "hark_incidents_opened_total";
 const INCIDENTS: &str = "hark_incidents";
+const LABELLED: &str = "hark_labelled_incidents";
 const RETRAININGS: &str = "hark_retrainings_total";
 const SHADOW_FLAGS: &str = "hark_shadow_flag_rate";
 const SHADOW_AGREEMENT: &str = "hark_shadow_agreement";
@@ -73,7 +74,7 @@ impl Stage {
 /// A recorder with the bounds of the histograms: seconds, readings and scores (below 0 is anomalous).
 pub(crate) fn recorder() -> PrometheusRecorder {
     let bounds: [(&str, &[f64]); 4] = [
-        (REQUEST_SECONDS, &[0.005, 0.05, 0.25, 1.0, 10.0]),
+        (REQUEST_SECONDS, &[0.005, 0.05, 0.25, 2.5]),
         (COMMIT_SECONDS, &[0.001, 0.005, 0.025, 0.1, 0.5, 2.5, 10.0]),
         (COMMIT_READINGS, &[1.0, 10.0, 100.0, 1_000.0, 5_000.0]),
         (SCORE, &[-3.0, -1.0, -0.3, -0.1, 0.0, 0.1, 0.3, 1.0, 3.0]),
@@ -89,7 +90,14 @@ pub(crate) fn recorder() -> PrometheusRecorder {
 
 /// Makes every series exist at zero, with its help text.
 pub(crate) fn describe(signals: &Signals) {
-    use metrics::{describe_counter, describe_gauge, describe_histogram};
+    describe_counters();
+    describe_gauges();
+    describe_histograms();
+    shared::describe();
+    start_at_zero(signals);
+}
+
+fn describe_counters() {
     for (name, help) in [
         (RECEIVED, "Messages received, by the way in"),
         (STORED, "Readings committed for the first time"),
@@ -116,6 +124,9 @@ pub(crate) fn describe(signals: &Signals) {
     ] {
         describe_counter!(name, help);
     }
+}
+
+fn describe_gauges() {
     for (name, help) in [
         (MODEL, "When the model in force was trained, seconds since 1970"),
         (MODEL_INFO, "1 for the model in force, by version and kind"),
@@ -124,6 +135,15 @@ pub(crate) fn describe(signals: &Signals) {
             "What was measured of the model in force, by what it was measured on",
         ),
         (INCIDENTS, "Incidents that are not resolved, by state and severity"),
+        (LABELLED, "Incidents that people said a word on, by that word"),
+        (
+            SHADOW_FLAGS,
+            "Share of readings flagged while a challenger judged beside the champion, by which of the two",
+        ),
+        (
+            SHADOW_AGREEMENT,
+            "Share of readings on which champion and challenger agreed",
+        ),
         (NEWEST, "When readings were last committed, seconds since 1970"),
         (
             HEARTBEAT,
@@ -136,6 +156,9 @@ pub(crate) fn describe(signals: &Signals) {
     ] {
         describe_gauge!(name, help);
     }
+}
+
+fn describe_histograms() {
     describe_histogram!(SCORE, "Combined scores of readings; below 0 is anomalous");
     describe_histogram!(
         COMMIT_SECONDS,
@@ -146,8 +169,6 @@ pub(crate) fn describe(signals: &Signals) {
         REQUEST_SECONDS,
         "How long answers took, by route; endless streams are left out"
     );
-    shared::describe();
-    start_at_zero(signals);
 }
 
 fn start_at_zero(signals: &Signals) {
@@ -169,6 +190,13 @@ fn start_at_zero(signals: &Signals) {
     for name in [STORED, DUPLICATE, LATE, CLOCK_SUSPECT, IGNORED, STORE_RETRIES] {
         counter!(name).increment(0);
     }
+    // So that the first failure is a change, which alerts see.
+    for route in ["/detect", "/detect/batch", "/api/v1/readings"] {
+        for status in ["2xx", "4xx", "5xx"] {
+            counter!(REQUESTS, "route" => route, "status" => status).increment(0);
+        }
+    }
+    incidents(&[]);
     for stage in Stage::ALL {
         gauge!(HEARTBEAT, "stage" => stage.as_str()).set(0.0);
     }
@@ -283,8 +311,26 @@ pub(crate) fn model(model: &detector::Model, before: Option<&detector::Model>, m
         ("f1", labelled.and_then(|it| it.f1)),
     ];
     for (name, value) in measures {
-        gauge!(MODEL_METRIC, "metric" => name, "on" => "heldout").set(value.unwrap_or(f64::NAN));
+        measured(name, "heldout", value);
     }
+}
+
+/// What people's words on incidents make of the line that is in force.
+pub(crate) fn labelled(words: &[(Label, u64)], precision: Option<f64>, recall: Option<f64>) {
+    for (label, incidents) in words {
+        gauge!(LABELLED, "label" => label.as_str()).set(*incidents as f64);
+    }
+    let f1 = precision
+        .zip(recall)
+        .map(|(p, r)| if p + r > 0.0 { 2.0 * p * r / (p + r) } else { 0.0 });
+    for (name, value) in [("precision", precision), ("recall", recall), ("f1", f1)] {
+        measured(name, "labels", value);
+    }
+}
+
+/// A measure that is not known is not a number.
+fn measured(metric: &'static str, on: &'static str, value: Option<f64>) {
+    gauge!(MODEL_METRIC, "metric" => metric, "on" => on).set(value.unwrap_or(f64::NAN));
 }
 
 /// An incident was told.

@@ -11,7 +11,7 @@ use crate::{dashboard, http, shutdown};
 pub(crate) async fn run(config: Config) -> anyhow::Result<()> {
     let stop = CancellationToken::new();
     shutdown::on_signals(stop.clone())?;
-    let listener = bind(config.dashboard.listen).await?;
+    let listener = bind(config.dashboard.listen, "--listen").await?;
     let routes = dashboard::router(&config.dashboard.api)?;
     say(format_args!(
         "Dashboard  http://{}   (over the API at {})",

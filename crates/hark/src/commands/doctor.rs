@@ -86,10 +86,12 @@ pub(crate) async fn run(config: Config, format: Format) -> anyhow::Result<()> {
     let is_far = !far_warehouse.is_empty();
     findings.extend(far_warehouse);
     let running = if dir.is_dir() {
-        findings.push(disk(dir));
+        let disk = disk(dir);
+        let is_writable = disk.state == State::Ok;
+        findings.push(disk);
         let holder = holder(dir);
         if !is_far {
-            findings.push(warehouse(&config).await);
+            findings.push(warehouse(&config, is_writable).await);
         }
         findings.push(model(&config));
         holder
@@ -242,7 +244,7 @@ fn holder(dir: &Path) -> Option<String> {
         .then(|| error.lines().next().unwrap_or_default().to_owned())
 }
 
-async fn warehouse(config: &Config) -> Finding {
+async fn warehouse(config: &Config, is_writable: bool) -> Finding {
     let none_yet = !config.data.dir.join("hark.db").exists();
     if none_yet {
         return Finding::warning(
@@ -257,11 +259,21 @@ async fn warehouse(config: &Config) -> Finding {
     };
     match checked {
         Ok(words) => Finding::ok("warehouse", words),
-        Err(error) => Finding::broken(
-            "warehouse",
-            format!("{error:#}"),
-            "restore a backup of the data folder, or move the file away to begin anew",
-        ),
+        // A file that is not damaged must not be given up.
+        Err(error) if !is_writable => Finding {
+            mend: Some("mend the disk first, and ask again".to_owned()),
+            ..broken_by("warehouse", &error)
+        },
+        Err(error) => {
+            let found = broken_by("warehouse", &error);
+            let mend = found.mend.unwrap_or_else(|| {
+                "restore a backup of the data folder, or move the file away to begin anew".to_owned()
+            });
+            Finding {
+                mend: Some(mend),
+                ..found
+            }
+        }
     }
 }
 

@@ -22,7 +22,7 @@ pub(crate) async fn listen(args: &OperationArgs) -> anyhow::Result<Option<TcpLis
         );
         return Err(fault.exit(Exit::Configuration).into());
     }
-    Ok(Some(bind(address).await?))
+    Ok(Some(bind(address, "--metrics-listen").await?))
 }
 
 /// Serves there until the process stops.

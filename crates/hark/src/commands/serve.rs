@@ -1,6 +1,7 @@
 //! `hark serve`: the detection API, and behind it the consumer of what is posted, unless the bus has consumers of its
 //! own.
 
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 
 use anyhow::Context;
@@ -9,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::app::{App, Tasks};
 use crate::config::Config;
+use crate::exit::Fault;
 use crate::output::say;
 use crate::{http, shutdown};
 
@@ -16,7 +18,7 @@ use crate::{http, shutdown};
 pub(crate) async fn run(config: Config) -> anyhow::Result<()> {
     let stop = CancellationToken::new();
     shutdown::on_signals(stop.clone())?;
-    let listener = bind(config.api.listen).await?;
+    let listener = bind(config.api.listen, "--listen").await?;
     let at = listener.local_addr()?;
     let mut tasks = Tasks::new();
     let app = if config.bus.kind.is_shared() {
@@ -37,9 +39,16 @@ pub(crate) async fn run(config: Config) -> anyhow::Result<()> {
     shutdown::join(tasks, stop).await
 }
 
-/// Listens, or says who is in the way.
-pub(crate) async fn bind(at: SocketAddr) -> anyhow::Result<TcpListener> {
-    TcpListener::bind(at).await.with_context(|| {
-        format!("failed to listen on {at}\nhint: another program listens there; choose another address with --listen")
+/// Listens, or says who is in the way and with which flag to go elsewhere.
+pub(crate) async fn bind(at: SocketAddr, flag: &str) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(at).await.map_err(|cause| {
+        let why = match cause.kind() {
+            ErrorKind::AddrInUse => "another program listens there; ",
+            ErrorKind::AddrNotAvailable => "this machine has no such address; ",
+            ErrorKind::PermissionDenied => "ports below 1024 are for root; ",
+            _ => "",
+        };
+        let hint = format!("{why}choose another address with {flag}");
+        anyhow::Error::new(cause).context(Fault::new(format!("failed to listen on {at}"), hint))
     })
 }

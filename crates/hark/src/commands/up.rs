@@ -39,8 +39,8 @@ pub(crate) async fn run(config: Config, args: UpArgs) -> anyhow::Result<()> {
     let begun = Instant::now();
     let stop = CancellationToken::new();
     shutdown::on_signals(stop.clone())?;
-    let api = bind(config.api.listen).await?;
-    let page = bind(config.dashboard.listen).await?;
+    let api = bind(config.api.listen, "--listen").await?;
+    let page = bind(config.dashboard.listen, "--dashboard-listen").await?;
     let (app, subscriber) = App::open(config, stop.clone()).await?;
     let mut tasks = Tasks::new();
     app.start(subscriber, &mut tasks);

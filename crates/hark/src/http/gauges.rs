@@ -12,6 +12,7 @@ use super::Shared;
 use super::census::{Census, State};
 use super::devices::census;
 use super::error::ApiResult;
+use super::labels::Words;
 use crate::app::App;
 use crate::runtime::clock;
 
@@ -40,6 +41,8 @@ const MAX_TYPES: usize = 8;
 pub(super) async fn sample(shared: &Shared) -> ApiResult<()> {
     sample_process(Some(&shared.app), &shared.app.config.data.dir);
     devices(&*census(shared).await?);
+    let words = shared.words.get((), Words::gather(&shared.app)).await?;
+    words.tell(&shared.app);
     gauge!(DEAD_LETTERS).set(shared.app.warehouse.dead_letter_count().await? as f64);
     Ok(())
 }

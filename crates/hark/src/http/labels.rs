@@ -17,6 +17,7 @@ use super::error::{ApiError, ApiResult};
 use super::maintenance::{check_shared, check_texts};
 use super::models::aside;
 use crate::app::App;
+use crate::metrics;
 use crate::runtime::clock;
 use crate::runtime::tuning::{Labelled, Moved};
 
@@ -83,41 +84,76 @@ pub(super) async fn move_threshold(State(app): State<Arc<App>>, posted: Posted) 
     Ok(Json(stats(&app).await?))
 }
 
-async fn stats(app: &Arc<App>) -> ApiResult<LabelStats> {
-    let query = IncidentQuery {
-        label: Some(LabelFilter::Any),
-        ..IncidentQuery::all(clock::now(), MOST)
-    };
-    let all = app.warehouse.incidents(query).await?.items;
-    let label = |it: &StoredIncident| it.triage.label.as_ref().map(|it| it.label);
-    let count = |wanted: Label| all.iter().filter(|it| label(it) == Some(wanted)).count() as u64;
-    let (true_ones, false_alarms, sensor_faults) =
-        (count(Label::True), count(Label::FalseAlarm), count(Label::SensorFault));
-    let alike = alike(app, &all).await?;
-    let mut labelled = Labelled::default();
-    let mut peaks = Vec::new();
-    for it in all.iter().filter(|it| alike.contains(&it.incident.model_version)) {
-        if let Some(label) = label(it) {
-            labelled.push(label, it.incident.peak_score);
-            peaks.push(it.incident.peak_score.min(0.0));
+/// What people said, and the scores of the incidents that the present kind of model told.
+pub(super) struct Words {
+    counts: [(Label, u64); Label::ALL.len()],
+    labelled: Labelled,
+    peaks: Vec<f64>,
+}
+
+impl Words {
+    pub(super) async fn gather(app: &Arc<App>) -> ApiResult<Self> {
+        let query = IncidentQuery {
+            label: Some(LabelFilter::Any),
+            ..IncidentQuery::all(clock::now(), MOST)
+        };
+        let all = app.warehouse.incidents(query).await?.items;
+        let label = |it: &StoredIncident| it.triage.label.as_ref().map(|it| it.label);
+        let count = |wanted: Label| all.iter().filter(|it| label(it) == Some(wanted)).count() as u64;
+        let counts = Label::ALL.map(|it| (it, count(it)));
+        let alike = alike(app, &all).await?;
+        let mut labelled = Labelled::default();
+        let mut peaks = Vec::new();
+        for it in all.iter().filter(|it| alike.contains(&it.incident.model_version)) {
+            if let Some(label) = label(it) {
+                labelled.push(label, it.incident.peak_score);
+                peaks.push(it.incident.peak_score.min(0.0));
+            }
         }
+        peaks.sort_by(f64::total_cmp);
+        peaks.dedup();
+        Ok(Self {
+            counts,
+            labelled,
+            peaks,
+        })
     }
-    let told = true_ones + false_alarms + sensor_faults;
-    peaks.sort_by(f64::total_cmp);
-    peaks.dedup();
-    let step = peaks.len().div_ceil(CUTS).max(1);
+
+    fn count(&self, wanted: Label) -> u64 {
+        self.counts.iter().filter(|(it, _)| *it == wanted).map(|(_, n)| n).sum()
+    }
+
+    /// Tells Prometheus. An incident that nobody was ever told of has no label, and counts nowhere.
+    pub(super) fn tell(&self, app: &App) {
+        let line = app.live_model.get().map_or(0.0, |it| app.tuning.threshold(it.kind));
+        let cut = self.labelled.cut(line);
+        let true_ones = self.labelled.true_ones();
+        let found = true_ones - cut.true_ones;
+        let told = found + self.labelled.false_alarms() - cut.false_alarms;
+        let share = |part: u64, of: u64| (of > 0).then(|| part as f64 / of as f64);
+        metrics::labelled(&self.counts, share(found, told), share(found, true_ones));
+    }
+}
+
+async fn stats(app: &Arc<App>) -> ApiResult<LabelStats> {
+    let words = Words::gather(app).await?;
+    let labelled = &words.labelled;
+    let right = words.count(Label::True) + words.count(Label::SensorFault);
+    let told = right + words.count(Label::FalseAlarm);
+    let step = words.peaks.len().div_ceil(CUTS).max(1);
     Ok(LabelStats {
-        true_ones,
-        false_alarms,
-        expected: count(Label::Expected),
-        sensor_faults,
-        precision: (told > 0).then(|| (true_ones + sensor_faults) as f64 / told as f64),
+        true_ones: words.count(Label::True),
+        false_alarms: words.count(Label::FalseAlarm),
+        expected: words.count(Label::Expected),
+        sensor_faults: words.count(Label::SensorFault),
+        precision: (told > 0).then(|| right as f64 / told as f64),
         threshold: app.tuning.get().as_ref().as_ref().map(MovedDto::from),
-        suggestion: labelled.suggestion().map(|it| CutDto::new(it, &labelled)),
-        cuts: peaks
+        suggestion: labelled.suggestion().map(|it| CutDto::new(it, labelled)),
+        cuts: words
+            .peaks
             .iter()
             .step_by(step)
-            .map(|it| CutDto::new(labelled.cut(*it), &labelled))
+            .map(|it| CutDto::new(labelled.cut(*it), labelled))
             .collect(),
     })
 }

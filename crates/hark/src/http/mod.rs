@@ -51,10 +51,14 @@ use self::cached::Cached;
 use self::census::Census;
 use self::dto::detection::FieldNames;
 use self::error::ApiError;
+use self::labels::Words;
 use crate::app::App;
 
 /// How long a summary or the devices' states stay as they were computed.
 const FRESH: Duration = Duration::from_secs(2);
+
+/// How long what people said stays, where the warehouse reads its whole table for that.
+const FRESH_OF_SHARED: Duration = Duration::from_secs(60);
 
 /// The path whose answers never end.
 pub(crate) const STREAM: &str = "/api/v1/stream";
@@ -69,6 +73,7 @@ struct Shared {
     names: Arc<FieldNames>,
     census: Arc<Cached<(), Census>>,
     summaries: Arc<Cached<u32, Bytes>>,
+    words: Arc<Cached<(), Words>>,
     streams: Arc<Semaphore>,
 }
 
@@ -84,6 +89,11 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         names: Arc::new(FieldNames::new(&app.config.signals)),
         census: Arc::new(Cached::new(FRESH)),
         summaries: Arc::new(Cached::new(FRESH)),
+        words: Arc::new(Cached::new(if app.config.warehouse.kind.is_shared() {
+            FRESH_OF_SHARED
+        } else {
+            FRESH
+        })),
         streams: Arc::new(Semaphore::new(MAX_STREAMS)),
         app,
     };

@@ -57,6 +57,9 @@ pub(crate) fn operation_router(operation: Operation) -> Router {
 }
 
 async fn readyz(State(it): State<Operation>) -> ApiResult<axum::Json<Word>> {
+    if let Some(app) = &it.app {
+        health::stuck(app)?;
+    }
     health::ready(&it.stop, it.warehouse.as_ref()).await
 }
 

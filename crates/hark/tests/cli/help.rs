@@ -2,7 +2,7 @@
 
 use super::Folder;
 
-const COMMANDS: [&[&str]; 44] = [
+pub(super) const COMMANDS: [&[&str]; 46] = [
     &[],
     &["up"],
     &["simulate"],
@@ -43,7 +43,9 @@ const COMMANDS: [&[&str]; 44] = [
     &["config", "init"],
     &["config", "check"],
     &["config", "show"],
+    &["setup"],
     &["doctor"],
+    &["health"],
     &["completions"],
     &["man"],
     &["openapi"],

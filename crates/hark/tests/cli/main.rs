@@ -6,6 +6,7 @@ mod data;
 mod errors;
 mod forest;
 mod help;
+mod manners;
 mod report;
 mod settings;
 

@@ -115,7 +115,7 @@ impl History {
             }
             _ => {
                 let after = before.after(action)?;
-                let detail = detail(action, &after);
+                let detail = action.act.detail(&after);
                 (after, detail)
             }
         };
@@ -176,14 +176,5 @@ impl History {
     /// Whether people are done with it.
     pub(super) fn is_resolved(&self) -> bool {
         self.triage.phase.standing() == Standing::Resolved
-    }
-}
-
-fn detail(action: &Action, after: &Triage) -> Option<String> {
-    match &action.act {
-        Act::Acknowledge(_) => after.assignee.clone(),
-        Act::Snooze(until) => Some(until.to_string()),
-        Act::Label(label) => Some(label.as_str().to_owned()),
-        Act::Resolve | Act::Comment | Act::Undo => None,
     }
 }

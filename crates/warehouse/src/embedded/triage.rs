@@ -13,18 +13,16 @@ pub(super) fn act(connection: &Connection, id: &IncidentId, action: &Action) -> 
     let Some(stored) = incident_pages::one(connection, id, action.at)? else {
         return Ok(Acted::Unknown);
     };
-    if let Err(refusal) = action.check() {
-        return Ok(Acted::Refused(refusal));
-    }
     let before = stored.triage;
     let (after, detail) = match action.act {
-        Act::Undo => match undone(connection, id, action.at)? {
-            Some((before, undone)) => (before, Some(undone)),
-            None => return Ok(Acted::Refused(Refusal::NothingToUndo(UNDO_SECONDS))),
+        Act::Undo => match (action.check(), undone(connection, id, action.at)?) {
+            (Err(refusal), _) => return Ok(Acted::Refused(refusal)),
+            (Ok(()), Some((before, undone))) => (before, Some(undone)),
+            (Ok(()), None) => return Ok(Acted::Refused(Refusal::NothingToUndo(UNDO_SECONDS))),
         },
         _ => match before.after(action) {
             Ok(after) => {
-                let detail = detail(action, &after);
+                let detail = action.act.detail(&after);
                 (after, detail)
             }
             Err(refusal) => return Ok(Acted::Refused(refusal)),
@@ -45,15 +43,6 @@ pub(super) fn act(connection: &Connection, id: &IncidentId, action: &Action) -> 
     let lost = || Trouble::Damage(format!("incident `{id}` is gone"));
     let stored = incident_pages::one(connection, id, action.at)?.ok_or_else(lost)?;
     Ok(Acted::Done(Box::new(stored)))
-}
-
-fn detail(action: &Action, after: &Triage) -> Option<String> {
-    match &action.act {
-        Act::Acknowledge(_) => after.assignee.clone(),
-        Act::Snooze(until) => Some(until.to_string()),
-        Act::Label(label) => Some(label.as_str().to_owned()),
-        Act::Resolve | Act::Comment | Act::Undo => None,
-    }
 }
 
 /// The triage before the newest step, and what that step was; `None` where it was no person's or is too long ago.

@@ -101,18 +101,7 @@ async fn models_are_listed_measured_and_promoted() {
     );
     assert!(metrics["score_quantiles"]["0.5"].is_f64() && metrics["signals"]["vibration"]["flag_rate"].is_f64());
 
-    let registry = &running.app.registry;
-    let model = registry.load("m-0001").unwrap();
-    let second = registry.reserve().unwrap();
-    registry
-        .register(
-            &detector::Model {
-                version: second.as_str().into(),
-                ..model
-            },
-            None,
-        )
-        .unwrap();
+    running.register_again();
     let promoted = running.post_json("/api/v1/models/m-0002/promote", "").await.json();
     assert_eq!(promoted, serde_json::json!({"live": "m-0002", "previous": "m-0001"}));
     assert_eq!(running.get("/health").await.json()["model_version"], "m-0002");

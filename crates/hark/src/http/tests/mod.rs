@@ -8,6 +8,7 @@ mod incidents;
 mod openapi;
 mod parity;
 mod posting;
+mod series;
 mod server;
 mod streaming;
 pub(crate) mod support;

@@ -123,18 +123,7 @@ async fn a_large_commit_is_cut_down_to_each_devices_newest() {
 async fn a_new_model_is_told_and_the_end_as_well() {
     let running = Running::trained().await;
     let mut listener = Listener::open(&running, None).await;
-    let registry = &running.app.registry;
-    let model = registry.load("m-0001").unwrap();
-    let second = registry.reserve().unwrap();
-    registry
-        .register(
-            &detector::Model {
-                version: second.as_str().into(),
-                ..model
-            },
-            None,
-        )
-        .unwrap();
+    running.register_again();
     running.post_json("/api/v1/models/m-0002/promote", "").await;
     let event = listener.event().await;
     assert_eq!(

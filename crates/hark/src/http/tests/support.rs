@@ -122,6 +122,16 @@ impl Running {
         running
     }
 
+    /// Registers `m-0001` once more as `m-0002`, without putting it in force.
+    pub(crate) fn register_again(&self) {
+        let registry = &self.app.registry;
+        let again = detector::Model {
+            version: registry.reserve().unwrap().as_str().into(),
+            ..registry.load("m-0001").unwrap()
+        };
+        registry.register(&again, None).unwrap();
+    }
+
     pub(crate) async fn ask(&self, request: Request<Body>) -> Answer {
         Answer::of(self.router.clone().oneshot(request).await.unwrap()).await
     }

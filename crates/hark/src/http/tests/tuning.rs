@@ -47,6 +47,16 @@ async fn labels_move_the_threshold_that_incidents_must_reach() {
         stats["suggestion"]["sentence"],
         "a threshold of -0.750 would have removed 2 of 2 false alarms and none of 1 true ones"
     );
+    let metrics = running.get("/metrics").await;
+    let metrics = String::from_utf8_lossy(&metrics.bytes);
+    for expected in [
+        "hark_labelled_incidents{label=\"false_alarm\"} 2\n",
+        "hark_model_metric{metric=\"precision\",on=\"labels\"} 0.3333333333333333\n",
+        "hark_model_metric{metric=\"recall\",on=\"labels\"} 1\n",
+        "hark_model_metric{metric=\"f1\",on=\"labels\"} 0.5\n",
+    ] {
+        assert!(metrics.contains(expected), "{expected} is not in {metrics}");
+    }
     let moved = post(
         &running,
         "/api/v1/labels/threshold",
