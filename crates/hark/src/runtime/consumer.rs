@@ -201,7 +201,8 @@ impl Consumer {
         let clock_suspect = reading.timestamp > horizon;
         let (late, verdict, incident) = self.fleet.update(&reading.device_id, |tracked| {
             let late = !tracked.state.accepts(reading.timestamp);
-            // In maintenance a device is judged, but nothing is learned from it and nobody told.
+            // In maintenance a device is judged, but nothing is learned from it and nobody told. What cannot be believed
+            // makes no incident either.
             let is_kept_apart = clock_suspect || self.maintenance.covers(&reading.device_id, reading.timestamp);
             let is_taken = !late && !is_kept_apart;
             if !late {
@@ -210,7 +211,7 @@ impl Consumer {
                 tracked.watched.doubts.hear(&reading, doubts);
             }
             let assessment = self.look(tracked, &reading, received_at, is_taken);
-            let told = is_taken.then(|| {
+            let told = (is_taken && !tracked.watched.doubts.speak_against()).then(|| {
                 let (signals, telling) = (self.fleet.signals(), self.telling(&reading));
                 tracked.watched.step(&reading, assessment.as_ref(), signals, &telling)
             });

@@ -162,6 +162,8 @@ fn judged(device_id: &DeviceId) -> Judged {
     let reason = Reason {
         signal: "temperature".to_owned(),
         direction: domain::Direction::Above,
+        share: 0.5,
+        feature: "value".to_owned(),
         text: "too warm".to_owned(),
     };
     Judged {
