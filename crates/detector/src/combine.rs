@@ -85,8 +85,8 @@ pub(crate) fn combine(kind: Kind, evidence: &Evidence, references: &[f64; 3], fa
 /// signal's `noise`: one that moves slowly has a large scale, and a small jump of it is odd.
 pub(crate) fn part(signal: &SignalDrift, value: f64, leading: Leading, noise: f64) -> f64 {
     match leading {
-        Leading::Spike => f64::from(signal.parts[0]) / noise,
-        Leading::Smooth => f64::from(signal.parts[1]),
+        Leading::Spike => f64::from(signal.parts[0]) / (noise * signal.doubt.factor()),
+        Leading::Smooth => f64::from(signal.parts[1]) / signal.doubt.factor(),
         Leading::Rough => f64::from(signal.parts[2]),
         Leading::Place => signal.standing(value),
     }

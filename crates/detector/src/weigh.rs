@@ -207,9 +207,10 @@ impl Model {
             Some(ranges) => ranges[at]?,
             None => {
                 let reach = EXPECTED.min(self.line.exp() * self.references.banks(&it.reading.device_id)[0]);
+                let reach = reach * signal.doubt.factor() * signal.scale;
                 Span {
-                    low: signal.center - reach * signal.scale,
-                    high: signal.center + reach * signal.scale,
+                    low: signal.center - reach,
+                    high: signal.center + reach,
                 }
             }
         };

@@ -4,7 +4,7 @@ use domain::{Reading, Signals, Timestamp};
 
 use super::spec::MAX_WINDOW;
 use crate::familiar::Familiar;
-use crate::heads::{Evidence, Heads, Pace, Reader, Writer};
+use crate::heads::{Evidence, Heads, Learning, Pace, Reader, Writer};
 use crate::tide::Tide;
 
 /// After so many values the running mean and variance forget at this pace: a week of readings every ten seconds.
@@ -17,7 +17,7 @@ const SETTLED: u64 = 30;
 const REACH: f64 = 4.0;
 
 /// The version of [`DeviceState::to_bytes`].
-const VERSION: u8 = 4;
+const VERSION: u8 = 5;
 
 /// Bytes that are no state, or one of other signals.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -207,22 +207,27 @@ impl DeviceState {
         if !self.accepts(reading.timestamp) {
             return false;
         }
-        self.take(reading, &Pace::default(), true);
+        self.take(reading, &Pace::default(), Learning::On);
         true
     }
 
     /// Weighs a reading that lies after all others, and takes it in. While the device learns, all its readings have the
     /// same weight and none is held back.
     pub fn step(&mut self, reading: &Reading, pace: &Pace) -> Evidence {
-        self.take(reading, pace, self.readings < self.learning)
+        let learning = if self.readings < self.learning {
+            Learning::On
+        } else {
+            Learning::Over(self.learning)
+        };
+        self.take(reading, pace, learning)
     }
 
-    fn take(&mut self, reading: &Reading, pace: &Pace, is_learning: bool) -> Evidence {
+    fn take(&mut self, reading: &Reading, pace: &Pace, learning: Learning) -> Evidence {
         let seconds = self
             .last
             .map(|it| reading.timestamp.seconds_since(it))
             .filter(|it| *it > 0.0);
-        let evidence = self.heads.step(reading, seconds, pace, is_learning);
+        let evidence = self.heads.step(reading, seconds, pace, learning);
         self.has_alerted = evidence.is_alert;
         self.last = self.last.max(Some(reading.timestamp));
         self.readings += 1;

@@ -1,6 +1,7 @@
 //! Head A: is the device drifting from its own recent self? Per signal a level, a scale and a time-of-day profile; over
 //! all signals three banks: the largest deviation, the smoothed deviations, the roughness.
 
+mod doubt;
 mod hold;
 
 use domain::MAX_SIGNALS;
@@ -13,6 +14,7 @@ use super::moment::Moment;
 use super::profile::Profile;
 use super::tempo::Weights;
 use crate::features::StateError;
+use doubt::Doubt;
 use hold::Regime;
 
 /// Deviations are told apart up to so many scales.
@@ -20,6 +22,15 @@ const CLIP: f64 = 1_000.0;
 
 /// Deviations beyond so many scales enter the smoothed ones as so many.
 const SMOOTH_CLIP: f64 = 3.0;
+
+/// A deviation beyond so many scales enters the smoothed ones only with a second right after it: a single reading is no
+/// drift, and would look like one for as long as it is remembered.
+const ALONE: f64 = 8.0;
+
+/// While a device learns its scale, what came late counts more than what came early, before its level and the course of
+/// its day were known: the weight of the `t`-th reading is this over `t` (polynomial-decay averaging, Shamir and Zhang 2013,
+/// section 4).
+const LATER: f64 = 2.0;
 
 /// What one signal moves the level by is clipped at so many scales.
 const LEVEL_CLIP: f64 = 5.0;
@@ -51,6 +62,9 @@ const STUCK: u32 = 5;
 /// The weight of a run of equal values in how long they usually are, and the longest that counts.
 const RUNS: f32 = 0.01;
 const LONGEST_RUN: u32 = 50;
+
+/// Doubts are found anew after so many readings.
+const DOUBTED: u32 = 64;
 
 /// The noise of a signal is at least this share of its scale.
 const LEAST_NOISE: f64 = 0.1;
@@ -93,6 +107,9 @@ pub(crate) struct SignalDrift {
     /// Whether it was ever below 0.
     pub(crate) is_signed: bool,
     former: Former,
+    pub(crate) doubt: Doubt,
+    /// Whether the newest value lies far off and the one before did not.
+    is_alone: bool,
 }
 
 impl SignalDrift {
@@ -116,6 +133,8 @@ impl SignalDrift {
         usual_repeats: 0.0,
         is_signed: false,
         former: Former::EMPTY,
+        doubt: Doubt::NONE,
+        is_alone: false,
     };
 
     /// Measures a value: how many scales it lies from what is expected.
@@ -144,11 +163,15 @@ impl SignalDrift {
             left.abs()
         } + 1e-9;
         let z = (left / self.scale).clamp(-CLIP, CLIP);
+        self.seen = self.seen.saturating_add(1);
+        self.is_alone = z.abs() > ALONE && self.seen > 20 && !self.is_alone;
+        if self.is_alone {
+            return z;
+        }
         self.smooth += weights.smooth * (z.clamp(-SMOOTH_CLIP, SMOOTH_CLIP) - self.smooth);
         let step = (z - self.last).abs().min(1.5 * SMOOTH_CLIP);
         self.rough += weights.rough.max(units / self.age) * (step * step - self.rough);
         self.last = z;
-        self.seen = self.seen.saturating_add(1);
         z
     }
 
@@ -239,9 +262,18 @@ impl SignalDrift {
         (self.smooth, self.last) = (self.former.mean, self.former.mean);
     }
 
-    /// Takes the newest value in.
-    fn absorb(&mut self, value: f64, weights: &Weights, is_learning: bool) {
-        let early = if is_learning { weights.units / self.age } else { 0.0 };
+    /// Takes the newest value in. What was learned over `learned` units counts no less than what comes.
+    fn absorb(&mut self, value: f64, weights: &Weights, learned: Option<f64>) {
+        let (early, late) = match learned {
+            None => {
+                let share = weights.units / self.age;
+                (share, (LATER * share).min(1.0))
+            }
+            Some(learned) => (
+                0.0,
+                self.doubt.open() * self.doubt.open() * weights.units / learned.max(1.0),
+            ),
+        };
         let scale = self.variance.max(0.0).sqrt();
         let mut moved = value - self.level.value;
         let mut measured = moved;
@@ -249,7 +281,7 @@ impl SignalDrift {
             moved = moved.clamp(-LEVEL_CLIP * scale, LEVEL_CLIP * scale);
             measured = (value - self.center).clamp(-SCALE_CLIP * scale, SCALE_CLIP * scale);
         }
-        self.variance += weights.scale.max(early) * (measured * measured * SCALE_BIAS - self.variance);
+        self.variance += weights.scale.max(late) * (measured * measured * SCALE_BIAS - self.variance);
         self.level.follow(moved, weights, early);
     }
 
@@ -281,6 +313,8 @@ impl SignalDrift {
         to.single(self.usual_repeats);
         to.byte(u8::from(self.is_signed));
         self.former.write(to);
+        self.doubt.write(to);
+        to.byte(u8::from(self.is_alone));
     }
 
     fn read(from: &mut Reader<'_>) -> Result<Self, StateError> {
@@ -322,6 +356,8 @@ impl SignalDrift {
             usual_repeats: from.single()?,
             is_signed: from.byte()? != 0,
             former: Former::read(from)?,
+            doubt: Doubt::read(from)?,
+            is_alone: from.byte()? != 0,
         })
     }
 }
@@ -339,6 +375,9 @@ pub(crate) struct Drift {
     /// Whether the level before the present one is known, and how the device comes back to it.
     back: Return,
     age: f64,
+    /// For how many units it learned, and for how many its doubts were found; 0 while there are none.
+    learned: f64,
+    doubted: f64,
 }
 
 /// The three banks for one reading: 0 the largest deviation, 1 the smoothed deviations, 2 the roughness.
@@ -354,6 +393,8 @@ impl Drift {
             adopted: 0,
             back: Return::EMPTY,
             age: 0.0,
+            learned: 0.0,
+            doubted: 0.0,
         }
     }
 
@@ -361,20 +402,23 @@ impl Drift {
     pub(crate) fn step(&mut self, moment: &Moment<'_>) -> Banks {
         let speaks = self.age >= SPOKEN;
         self.age += moment.weights.units;
+        self.doubt(moment);
         let n_signals = self.signals.len();
         let regime = self.regime();
         let (mut smooth, mut rough) = ([0.0; MAX_SIGNALS], [0.0; MAX_SIGNALS]);
+        let mut certain = [0.0; MAX_SIGNALS];
         let (mut spike, mut present) = (0.0_f64, 0.0);
         for (at, value) in moment.values.iter().enumerate() {
             let Some(value) = value else { continue };
             let signal = &mut self.signals[at];
             let z = signal.observe(value, moment, &moment.weights_of(at), regime);
-            spike = spike.max(z.abs());
+            spike = spike.max(z.abs() / signal.doubt.factor());
             smooth[at] = signal.smooth - self.smooth.mean(at);
+            certain[at] = smooth[at] / signal.doubt.factor();
             rough[at] = (signal.rough + 1e-4).ln() - self.rough.mean(at);
             present += 1.0;
             signal.parts = [
-                signal.last as f32,
+                z as f32,
                 self.smooth.alone(at, smooth[at]) as f32,
                 self.rough.alone(at, rough[at]) as f32,
             ];
@@ -386,7 +430,7 @@ impl Drift {
         let (smooth, rough) = (&smooth[..n_signals], &rough[..n_signals]);
         let mut banks = [spike, 0.0, 0.0];
         if speaks {
-            banks[1] = distance(&self.smooth, smooth);
+            banks[1] = distance(&self.smooth, &certain[..n_signals]);
             banks[2] = distance(&self.rough, rough);
         }
         self.hold(moment, banks[1]);
@@ -396,13 +440,41 @@ impl Drift {
         banks
     }
 
+    /// Finds how far what was learned can be relied on: when the learning is over, when a training has seen more, and now and
+    /// then, since how slowly a signal wanders shows better with time.
+    #[expect(clippy::float_cmp, reason = "the doubts are found anew when the very number changes")]
+    fn doubt(&mut self, moment: &Moment<'_>) {
+        if moment.is_learning {
+            if self.doubted > 0.0 {
+                self.signals.iter_mut().for_each(|it| it.doubt = Doubt::NONE);
+            }
+            (self.learned, self.doubted) = (self.age, 0.0);
+            return;
+        }
+        let learned = self.learned.max(moment.trained);
+        let is_due = self.signals.first().is_some_and(|it| it.seen % DOUBTED == 0);
+        if is_due || learned != self.doubted {
+            self.doubted = learned;
+            for (at, signal) in self.signals.iter_mut().enumerate() {
+                signal.doubt = Doubt::of(self.rough.mean(at), learned, moment.step, &moment.pace.tempo);
+            }
+        }
+    }
+
+    /// How much the covariances have left to learn: what each two signals have together, on average.
+    fn open(&self) -> f64 {
+        let mean = self.signals.iter().map(|it| it.doubt.open()).sum::<f64>() / self.signals.len() as f64;
+        mean * mean
+    }
+
     fn absorb(&mut self, moment: &Moment<'_>, banks: &Banks, smooth: &[f64], rough: &[f64]) {
-        let early = if moment.is_learning {
-            moment.weights.units / self.age
+        let share = if moment.is_learning {
+            1.0 / self.age
         } else {
-            0.0
+            self.open() / self.doubted.max(1.0)
         };
-        let weight = moment.weights.scale.max(early);
+        let weight = moment.weights.scale.max(share * moment.weights.units);
+        let learned = (!moment.is_learning).then_some(self.doubted);
         self.smooth
             .absorb(smooth, CARE.trust(banks[1], moment.is_learning), weight);
         self.rough
@@ -414,7 +486,7 @@ impl Drift {
             if self.adopted > 0 && signal.is_aside() {
                 signal.adopt(value, &weights, self.adopted);
             } else {
-                signal.absorb(value, &weights, moment.is_learning);
+                signal.absorb(value, &weights, learned);
             }
         }
     }
@@ -432,6 +504,8 @@ impl Drift {
         to.count(self.adopted);
         self.back.write(to);
         to.double(self.age);
+        to.double(self.learned);
+        to.double(self.doubted);
     }
 
     pub(crate) fn read(from: &mut Reader<'_>, n_signals: usize) -> Result<Self, StateError> {
@@ -444,6 +518,8 @@ impl Drift {
             adopted: from.count()?,
             back: Return::read(from)?,
             age: from.double()?,
+            learned: from.double()?,
+            doubted: from.double()?,
         })
     }
 }

@@ -19,6 +19,7 @@ mod tempo;
 use domain::Reading;
 
 pub(crate) use codec::{Reader, Writer};
+pub(crate) use moment::Learning;
 pub use tempo::{Pace, Tempo, Unit};
 
 use crate::features::StateError;
@@ -70,16 +71,28 @@ impl Heads {
     }
 
     /// Weighs a reading and takes it in. `seconds` is the time since the reading before.
-    pub(crate) fn step(&mut self, reading: &Reading, seconds: Option<f64>, pace: &Pace, is_learning: bool) -> Evidence {
+    pub(crate) fn step(
+        &mut self,
+        reading: &Reading,
+        seconds: Option<f64>,
+        pace: &Pace,
+        learning: Learning,
+    ) -> Evidence {
         let heard = self.rhythm.hear(seconds, pace.tempo.unit);
-        let moment = Moment::new(reading, heard, pace, &self.pending, is_learning);
+        let moment = Moment::new(
+            reading,
+            heard,
+            pace,
+            &self.pending,
+            (learning, self.rhythm.step(pace.tempo.unit)),
+        );
         let banks = self.drift.step(&moment);
         let place = self.place.step(&moment);
         let bin = moment.hour + if moment.is_weekend { 24 } else { 0 };
         let mut surprise = 0.0_f64;
         for (at, value) in moment.values.iter().enumerate() {
             let Some(value) = value else { continue };
-            surprise = surprise.max(self.events[at].step(value, bin, &moment.weights_of(at), is_learning));
+            surprise = surprise.max(self.events[at].step(value, bin, &moment.weights_of(at), moment.is_learning));
         }
         let is_alert = self.alerts.step(surprise, &moment.weights, pace);
         for (pending, value) in self.pending.iter_mut().zip(reading.values.iter()) {

@@ -4,6 +4,15 @@ use domain::{Reading, Values};
 
 use super::tempo::{Heard, Pace, Weights};
 
+/// Whether a device learns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Learning {
+    /// It is new: everything counts the same, and nothing is held.
+    On,
+    /// It is held to what it did; a training has learned from so many of its readings.
+    Over(u64),
+}
+
 /// The values of a reading, its time of the day, and how much time it stands for.
 #[derive(Debug)]
 pub(crate) struct Moment<'a> {
@@ -18,6 +27,9 @@ pub(crate) struct Moment<'a> {
     pub(crate) pending: &'a [f64],
     /// Whether the device is new: everything counts the same, and nothing is held.
     pub(crate) is_learning: bool,
+    /// The units that a reading usually takes, and those that a training has learned from.
+    pub(crate) step: f64,
+    pub(crate) trained: f64,
     pub(crate) longest_hold: f64,
 }
 
@@ -27,7 +39,7 @@ impl<'a> Moment<'a> {
         heard: Heard,
         pace: &'a Pace,
         pending: &'a [f64],
-        is_learning: bool,
+        (learning, step): (Learning, f64),
     ) -> Self {
         Self {
             values: &reading.values,
@@ -37,7 +49,12 @@ impl<'a> Moment<'a> {
             seconds: heard.seconds,
             pace,
             pending,
-            is_learning,
+            is_learning: learning == Learning::On,
+            step,
+            trained: match learning {
+                Learning::On => 0.0,
+                Learning::Over(readings) => readings as f64 * step,
+            },
             longest_hold: pace.tempo.hold,
         }
     }

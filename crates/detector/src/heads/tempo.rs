@@ -178,6 +178,14 @@ pub(crate) struct Rhythm {
 }
 
 impl Rhythm {
+    /// The units that a reading usually takes.
+    pub(crate) fn step(&self, unit: Unit) -> f64 {
+        match unit {
+            Unit::Interval => 1.0,
+            Unit::Seconds(unit) => self.interval / unit,
+        }
+    }
+
     /// What an interval in seconds counts as, and the rhythm after it.
     pub(crate) fn hear(&mut self, seconds: Option<f64>, unit: Unit) -> Heard {
         let Some(seconds) = seconds else {
