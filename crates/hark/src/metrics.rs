@@ -18,6 +18,7 @@ const RECEIVED: &str = "hark_readings_received_total";
 const STORED: &str = "hark_readings_stored_total";
 const DUPLICATE: &str = "hark_readings_duplicate_total";
 const REJECTED: &str = "hark_readings_rejected_total";
+const REFUSED: &str = "hark_messages_refused_total";
 const LATE: &str = "hark_readings_late_total";
 const CLOCK_SUSPECT: &str = "hark_readings_clock_suspect_total";
 const IGNORED: &str = "hark_fields_ignored_total";
@@ -103,6 +104,7 @@ fn describe_counters() {
         (STORED, "Readings committed for the first time"),
         (DUPLICATE, "Readings that were stored already"),
         (REJECTED, "Messages refused and kept as dead letters, by reason"),
+        (REFUSED, "Messages refused, by the way in"),
         (LATE, "Readings stored though a later one of the device was known"),
         (
             CLOCK_SUSPECT,
@@ -173,7 +175,9 @@ fn describe_histograms() {
 
 fn start_at_zero(signals: &Signals) {
     let zero = |name: &'static str, label: &'static str, value: String| counter!(name, label => value).increment(0);
-    SOURCES.iter().for_each(|it| zero(RECEIVED, "source", (*it).to_owned()));
+    for name in [RECEIVED, REFUSED] {
+        SOURCES.iter().for_each(|it| zero(name, "source", (*it).to_owned()));
+    }
     RejectionCode::ALL
         .iter()
         .for_each(|it| zero(REJECTED, "reason", it.as_str().to_owned()));
@@ -206,6 +210,11 @@ fn start_at_zero(signals: &Signals) {
 /// A message came in.
 pub(crate) fn received(source: &'static str) {
     counter!(RECEIVED, "source" => source).increment(1);
+}
+
+/// A message that came in was refused; the reason is counted when it is kept.
+pub(crate) fn refused(source: &'static str) {
+    counter!(REFUSED, "source" => source).increment(1);
 }
 
 /// A stage of the pipeline did something.

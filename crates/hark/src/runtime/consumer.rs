@@ -188,6 +188,7 @@ impl Consumer {
                     }
                 }
                 Err(rejection) => {
+                    metrics::refused(message.source);
                     commit.dead_letters.push(DeadLetter {
                         received_at,
                         source: message.source.to_owned(),
@@ -355,7 +356,8 @@ impl Consumer {
                 Err(failed) => return Err(failed),
             };
             metrics::store_retried();
-            warn!(error = %failed, readings = commit.readings.len(), "commit failed, trying again");
+            let cause = std::error::Error::source(&failed).map(ToString::to_string);
+            warn!(error = %failed, cause, readings = commit.readings.len(), "commit failed, trying again");
             tokio::select! {
                 () = stop.cancelled() => return Err(failed),
                 () = tokio::time::sleep(wait) => wait = (wait * 2).min(LONGEST_WAIT),

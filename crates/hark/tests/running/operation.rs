@@ -59,6 +59,7 @@ fn a_consumer_tells_how_it_is_and_what_it_did() {
     assert!(!after.contains("pump"), "a device is named:\n{after}");
     assert!(value(&after, "process_resident_memory_bytes").unwrap() > 0.0);
     reaches(&hark, r#"hark_readings_received_total{source="stdin"}"#, 3.0);
+    reaches(&hark, r#"hark_messages_refused_total{source="stdin"}"#, 1.0);
     // The API is elsewhere.
     assert_eq!(hark.text("/api/v1/devices").0, 404);
     assert_eq!(hark.terminate(), Some(0));
