@@ -119,6 +119,14 @@ pub enum LimitsError {
         /// Its high limit.
         high: f64,
     },
+    /// Zones are of the speed of vibration.
+    #[error("the zones of ISO 20816-3 are of vibration in mm/s, and {signal} is in {unit}")]
+    Unit {
+        /// The signal.
+        signal: String,
+        /// Its unit.
+        unit: String,
+    },
     /// One is no number.
     #[error("a limit of {signal} is no finite number")]
     NoNumber {
@@ -147,6 +155,12 @@ impl Limits {
     pub fn new(declared: &Signals, limits: Vec<SignalLimits>) -> Result<Self, LimitsError> {
         for (signal, limits) in declared.iter().zip(&limits) {
             let name = || signal.name.clone();
+            if limits.zones.is_some() && signal.unit != "mm/s" {
+                return Err(LimitsError::Unit {
+                    signal: name(),
+                    unit: signal.unit.clone(),
+                });
+            }
             let numbers = [limits.low, limits.high, limits.fastest];
             if numbers.iter().flatten().any(|it| !it.is_finite()) {
                 return Err(LimitsError::NoNumber { signal: name() });

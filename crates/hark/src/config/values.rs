@@ -124,10 +124,6 @@ pub(crate) struct Bus {
     pub(crate) max_queued: usize,
     pub(crate) max_batch: usize,
     pub(crate) patience: Duration,
-    #[cfg_attr(
-        not(feature = "gcp"),
-        expect(dead_code, reason = "checked in every build, used in one with `gcp`")
-    )]
     pub(crate) pubsub: Pubsub,
 }
 

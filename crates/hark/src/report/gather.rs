@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use domain::{DeviceId, TimeRange, Timestamp};
 use warehouse::{
-    DeadLetterQuery, Device, DeviceActivity, IncidentQuery, ScoreBin, StoredIncident, Warehouse, WarehouseError,
+    DeadLetterQuery, Device, DeviceActivity, IncidentQuery, ReadingQuery, ScoreBin, StoredIncident, Warehouse,
+    WarehouseError,
 };
 
 use crate::config::Config;
@@ -21,8 +22,9 @@ const SCORE_BIN: f64 = 0.25;
 const MOST_INCIDENTS: usize = 10_000;
 const LETTERS_A_PAGE: usize = 200;
 
-/// A gap of so many usual intervals is silence.
+/// A gap of so many usual intervals is silence, those between the last readings.
 const MISSED: f64 = 5.0;
+const LAST: usize = 50;
 
 /// A step of the charts.
 pub(super) struct Step {
@@ -71,14 +73,15 @@ impl Gathered {
         };
         let activity = warehouse.activity(range).await?;
         let devices = warehouse.devices().await?;
+        let (grace, n_devices) = (config.detector.silence_grace, devices.len());
         let by_hour = range.end.seconds_since(range.start) <= BY_HOUR.as_secs_f64();
         Ok(Self {
             by_hour,
             signals: config.signals.iter().map(|it| it.name.clone()).collect(),
-            devices: devices.len(),
+            devices: n_devices,
             steps: steps(warehouse, range, if by_hour { HOUR } else { DAY }).await?,
             incidents: warehouse.incidents(incidents).await?.items,
-            silent: silent(devices, &activity, range, config.detector.silence_grace),
+            silent: silent(warehouse, devices, &activity, range, grace).await?,
             refused: refused(warehouse, range).await?,
             scores: warehouse.scores(range, SCORE_BIN).await?,
             models: registry.list()?,
@@ -88,12 +91,14 @@ impl Gathered {
     }
 }
 
-/// What came in each step, back from the end.
+/// What came in each step: whole hours or days, UTC, but for the first and the last.
 async fn steps(warehouse: &dyn Warehouse, range: TimeRange, width: Duration) -> Result<Vec<Step>, WarehouseError> {
     let mut steps = Vec::new();
     let mut end = range.end;
     while end > range.start {
-        let start = end.before(width).max(range.start);
+        let micros = end.as_micros() - 1;
+        let begun = micros - micros.rem_euclid(i64::try_from(width.as_micros()).unwrap_or(i64::MAX));
+        let start = Timestamp::from_micros(begun).max(range.start);
         let step = TimeRange { start, end };
         let activity = warehouse.activity(step).await?;
         let sum = |of: fn(&DeviceActivity) -> u64| activity.iter().map(of).sum();
@@ -110,27 +115,45 @@ async fn steps(warehouse: &dyn Warehouse, range: TimeRange, width: Duration) -> 
 }
 
 /// Who was not heard of at the end for so long that it is no pause.
-fn silent(devices: Vec<Device>, activity: &[DeviceActivity], range: TimeRange, grace: Duration) -> Vec<Silent> {
+async fn silent(
+    warehouse: &dyn Warehouse,
+    devices: Vec<Device>,
+    activity: &[DeviceActivity],
+    range: TimeRange,
+    grace: Duration,
+) -> Result<Vec<Silent>, WarehouseError> {
     let sent: HashMap<&DeviceId, u64> = activity.iter().map(|it| (&it.device_id, it.readings)).collect();
-    let span = range.end.seconds_since(range.start);
-    let quiet = |it: &Device| range.end.seconds_since(it.last_received_at);
-    let mut silent: Vec<Silent> = devices
-        .into_iter()
-        .map(|device| Silent {
-            readings: sent.get(&device.device_id).copied().unwrap_or_default(),
-            device,
-        })
-        .filter(|it| {
-            let usual = if it.readings == 0 {
-                0.0
-            } else {
-                span / it.readings as f64
-            };
-            quiet(&it.device) > (MISSED * usual).max(grace.as_secs_f64())
-        })
-        .collect();
+    let mut silent = Vec::new();
+    for device in devices {
+        let quiet = range.end.seconds_since(device.last_received_at);
+        if quiet > grace.as_secs_f64() && quiet > MISSED * usual_interval(warehouse, &device, range).await? {
+            let readings = sent.get(&device.device_id).copied().unwrap_or_default();
+            silent.push(Silent { device, readings });
+        }
+    }
     silent.sort_by_key(|it| it.device.last_received_at);
-    silent
+    Ok(silent)
+}
+
+/// The mean seconds between the last readings of a device before the end; 0 for one of fewer than two.
+async fn usual_interval(warehouse: &dyn Warehouse, device: &Device, range: TimeRange) -> Result<f64, WarehouseError> {
+    let newest = ReadingQuery {
+        device_id: Some(device.device_id.clone()),
+        range: TimeRange {
+            start: TimeRange::ALL.start,
+            end: range.end,
+        },
+        anomalies_only: false,
+        newest_first: true,
+        limit: LAST,
+        after: None,
+    };
+    let last = warehouse.readings(newest).await?.items;
+    let ends = last.first().zip(last.last());
+    let span = ends.map_or(0.0, |(newest, oldest)| {
+        newest.reading.timestamp.seconds_since(oldest.reading.timestamp)
+    });
+    Ok(span / last.len().saturating_sub(1).max(1) as f64)
 }
 
 /// Counts the dead letters of the range, newest first, page by page: their bytes are never all in memory.
