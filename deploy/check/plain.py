@@ -252,17 +252,17 @@ def accepted(place, tools, name):
 def scraped(place, running):
     """Waits until Prometheus reaches all of Hark's services that it is told of and that run here."""
     prometheus = next(it for it in running if it.name.startswith("prometheus"))
-    url = f"http://{place.at(prometheus.name, 9090)}/api/v1/query?query=" + urllib.parse.quote('up{job="hark"}')
+    url = f"http://{place.at(prometheus.name, 9090)}/api/v1/targets?state=active"
     # What was not tried here is no fault of Prometheus.
     names = {it.name for it in running}
     ours = {f"127.0.0.1:{port}" for (name, _), port in place.ports.items() if name in names}
     end = time.monotonic() + PATIENCE
     while True:
-        found = json.load(urllib.request.urlopen(url, timeout=10))["data"]["result"]
-        wanted = [it for it in found if it["metric"]["instance"] in ours]
-        away = [it["metric"]["instance"] for it in wanted if it["value"][1] != "1"]
-        if found and not away:
-            return f"Prometheus reaches {len(wanted)} of {len(found)} services: {', '.join(sorted(it['metric']['service'] for it in wanted))}"
+        told = [it for it in json.load(urllib.request.urlopen(url, timeout=10))["data"]["activeTargets"] if it["labels"]["job"] == "hark"]
+        wanted = [it for it in told if it["labels"]["instance"] in ours]
+        away = [it["labels"]["instance"] for it in wanted if it["health"] != "up"]
+        if told and not away:
+            return f"Prometheus reaches {len(wanted)} of {len(told)} services: {', '.join(sorted(it['labels']['service'] for it in wanted))}"
         if time.monotonic() > end:
             sys.exit(f"FAILED  Prometheus does not reach {', '.join(away) or 'any service of Hark'}")
         time.sleep(1)

@@ -91,8 +91,8 @@ locals {
       from = "(SELECT * FROM ${local.named.sensor_readings} WHERE TRUE UNION ALL SELECT * FROM ${local.named.sensor_readings_of_far_times} WHERE TRUE)"
     },
     { name = "devices", by = "device_id", order = "last_received_at DESC, seq DESC", of = "TRUE", from = local.named.device_updates },
-    { name = "incidents", by = "incident_id", order = "at DESC, seq DESC", of = "action = 'told'", from = local.named.incident_events },
-    { name = "labels", by = "incident_id", order = "at DESC, seq DESC", of = "action = 'labelled'", from = local.named.incident_events },
+    { name = "incidents", by = "incident_id", order = "`at` DESC, seq DESC", of = "action = 'told'", from = local.named.incident_events },
+    { name = "labels", by = "incident_id", order = "`at` DESC, seq DESC", of = "action = 'labelled'", from = local.named.incident_events },
   ] : it.name => "SELECT * FROM ${it.from} WHERE ${it.of} QUALIFY ROW_NUMBER() OVER (PARTITION BY ${it.by} ORDER BY ${it.order}) = 1" }
 }
 

@@ -171,6 +171,13 @@ pub trait Receipt: Send {
 
     /// Gives the messages back to be delivered again.
     async fn release(self: Box<Self>);
+
+    /// Takes messages out of this receipt, by their places, to be handed out again a little later: after what was
+    /// published before them, and before what follows them with their key. Places ascend. Where one consumer has all
+    /// messages nothing ever has to wait, and the messages come back as they are.
+    fn put_off(&mut self, messages: Vec<(usize, Message)>) -> Vec<(usize, Message)> {
+        messages
+    }
 }
 
 /// Messages handed out together, to be settled together.

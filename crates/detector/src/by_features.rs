@@ -22,9 +22,11 @@ impl Model {
             }
         }
         flagged.sort_by(|a, b| a.0.total_cmp(&b.0));
-        let reasons = flagged.iter().filter_map(|(_, at)| {
+        let whole: f64 = flagged.iter().map(|it| it.0).sum();
+        let reasons = flagged.iter().filter_map(|(score, at)| {
             let expected = signals[*at].and_then(|it| it.expected);
-            Some(reason(&self.signals[*at], reading.values.get(*at)?, expected))
+            let (value, feature) = (reading.values.get(*at)?, self.heaviest_feature(state, reading, *at)?);
+            Some(reason(&self.signals[*at], value, expected, score / whole, feature))
         });
         Verdict {
             model_version: self.version.clone(),
@@ -34,6 +36,18 @@ impl Model {
             reasons: reasons.collect(),
             signals,
         }
+    }
+
+    /// The feature that adds most to the score of a signal, by the forest's exact attribution.
+    fn heaviest_feature(&self, state: Option<&DeviceState>, reading: &Reading, at: usize) -> Option<String> {
+        let part = self.forests.get(at)?.as_ref()?;
+        let features = self.extractor.extract(state, reading, at)?;
+        let explanation = part
+            .forest
+            .explain(features.as_slice())
+            .expect("the forest was fitted on vectors of this spec");
+        let feature = self.extractor.spec().get(explanation.main_column()?)?;
+        Some(feature.name().to_owned())
     }
 
     fn judge_signal(&self, state: Option<&DeviceState>, reading: &Reading, at: usize) -> Option<Judgement> {

@@ -339,6 +339,8 @@ impl SignalLimits {
         Some(Reason {
             signal: signal.name.clone(),
             direction,
+            share: 1.0,
+            feature: Course::Limit.as_str().to_owned(),
             text,
         })
     }

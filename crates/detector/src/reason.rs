@@ -2,9 +2,9 @@
 
 use domain::{Direction, Reason, Signal, Span};
 
-/// The reason for one flagged signal.
+/// The reason for one flagged signal, with its share in the verdict and the feature that weighs most.
 #[must_use]
-pub fn reason(signal: &Signal, value: f64, expected: Option<Span>) -> Reason {
+pub fn reason(signal: &Signal, value: f64, expected: Option<Span>, share: f64, feature: String) -> Reason {
     let direction = match expected {
         Some(span) if value > span.high => Direction::Above,
         Some(span) if value < span.low => Direction::Below,
@@ -29,6 +29,8 @@ pub fn reason(signal: &Signal, value: f64, expected: Option<Span>) -> Reason {
     Reason {
         signal: signal.name.clone(),
         direction,
+        share,
+        feature,
         text,
     }
 }
@@ -57,6 +59,21 @@ pub enum Course {
 }
 
 impl Course {
+    /// The stable name, `value`.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Value => "value",
+            Self::Rising => "rising",
+            Self::Falling => "falling",
+            Self::Restless => "restless",
+            Self::Still => "still",
+            Self::Together => "together",
+            Self::Stuck => "stuck",
+            Self::Limit => "limit",
+            Self::Worn => "worn",
+        }
+    }
+
     /// All of them, in the order of their numbers.
     pub(crate) const ALL: [Self; 9] = [
         Self::Value,
@@ -77,6 +94,8 @@ pub(crate) struct Told {
     pub(crate) value: f64,
     pub(crate) expected: Span,
     pub(crate) course: Course,
+    /// The signal's share in the score.
+    pub(crate) share: f64,
     /// For how many seconds the smoothed value has been to one side.
     pub(crate) lasting: f64,
     /// How seldom such a reading is for this device, where that is told.
@@ -120,6 +139,8 @@ pub(crate) fn course_reason(signal: &Signal, told: &Told) -> Reason {
     Reason {
         signal: signal.name.clone(),
         direction,
+        share: told.share,
+        feature: told.course.as_str().to_owned(),
         text: format!("{what}, usually {usual} at this hour{course}{seldom}"),
     }
 }
@@ -159,7 +180,10 @@ mod tests {
 
     #[track_caller]
     fn check(value: f64, expected: Option<Span>, text: &str) {
-        assert_eq!(reason(&Signals::default()[0], value, expected).text, text);
+        assert_eq!(
+            reason(&Signals::default()[0], value, expected, 1.0, "value".to_owned()).text,
+            text
+        );
     }
 
     #[test]
@@ -186,6 +210,7 @@ mod tests {
                 value,
                 expected: usual,
                 course,
+                share: 0.8,
                 lasting: 10_800.0,
                 once_in_days: (course == Course::Rising).then_some(12.3),
             };
@@ -193,7 +218,10 @@ mod tests {
         };
         let high = of(4.1, Course::Value);
         assert_eq!(high.text, "vibration 4.10 mm/s, usually 1.20 to 1.90 mm/s at this hour");
-        assert_eq!(high.direction, Direction::Above);
+        assert_eq!(
+            (high.direction, high.share, &*high.feature),
+            (Direction::Above, 0.8, "value")
+        );
         let still = of(1.5, Course::Still);
         assert_eq!(
             still.text,

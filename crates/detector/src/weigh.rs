@@ -230,11 +230,13 @@ impl Model {
             flagged.extend(judgement.filter(|it| it.is_anomaly).map(|it| (it.score, at)));
         }
         flagged.sort_by(|a, b| a.0.total_cmp(&b.0));
+        let whole: f64 = it.parts.iter().map(|part| part * part).sum();
         let of = |(place, (_, at)): (usize, &(f64, usize))| {
             let told = Told {
                 value: it.reading.values.get(*at)?,
                 expected: verdict.signals[*at]?.expected?,
                 course: it.course(*at),
+                share: it.parts[*at] * it.parts[*at] / whole.max(1e-300),
                 lasting: it.state.heads.signal(*at)?.lasting().abs(),
                 once_in_days: (place == 0).then(|| once_in_days(it.weekly)),
             };

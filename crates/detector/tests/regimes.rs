@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use detector::{BaselinePass, DeviceState, FeaturePass, Happening, IncidentRules, Kind, Model, Plan, Watch};
-use domain::{DeviceId, Measurement, Reading, Signals, Timestamp, Values};
+use domain::{DeviceId, IncidentKind, Measurement, Reading, Signals, Timestamp, Values};
 
 /// Readings in a day, one every minute.
 const DAY: i64 = 1_440;
@@ -86,4 +86,57 @@ fn a_return_to_the_level_before_a_long_fault_is_one_short_change() {
         check(kind, 1.0);
         check(kind, 0.4);
     }
+}
+
+/// Three days, then a reading that lies so far off, and two hours: the readings flagged, and what was told.
+#[track_caller]
+fn check_alone(model: &Model, off: f64, kind: IncidentKind) {
+    let (mut state, mut watch) = (DeviceState::new(&model.signals), Watch::default());
+    let (mut flagged, mut closed) = (0, Vec::new());
+    for at in 0..3 * DAY + 120 {
+        let odd = at == 3 * DAY;
+        let mut it = reading(at, 0.0);
+        if odd {
+            let values = [20.0 + off, 1.0].map(|it| Some(Measurement::new(it, "x").unwrap()));
+            it.values = Values::new(values.to_vec());
+        }
+        let sign = model.assess(&mut state, &it).sign.unwrap();
+        let (next, happening) = watch.step(&sign, &IncidentRules::default());
+        watch = next;
+        if at >= 3 * DAY {
+            flagged += u32::from(sign.is_anomaly);
+            closed.extend(happening.and_then(|it| match it {
+                Happening::Closed(it) => Some((it.readings, it.kind())),
+                Happening::Opened(_) => None,
+            }));
+        }
+    }
+    assert_eq!((flagged, closed), (1, vec![(1, kind)]), "{off}");
+}
+
+#[test]
+fn a_single_odd_reading_is_a_spike_or_a_drop_and_what_follows_is_usual() {
+    let model = train(Kind::Hybrid, 3);
+    check_alone(&model, 15.0, IncidentKind::Spike);
+    check_alone(&model, -15.0, IncidentKind::Drop);
+}
+
+#[test]
+fn an_hour_at_another_level_is_told_after_three_days_of_learning() {
+    let model = train(Kind::Hybrid, 3);
+    let mut state = DeviceState::new(&model.signals);
+    let mut flagged = 0;
+    for at in 0..3 * DAY + 180 {
+        let warmer = if (3 * DAY + 60..3 * DAY + 120).contains(&at) {
+            4.0
+        } else {
+            0.0
+        };
+        let mut it = reading(at, 0.0);
+        let temperature = it.values.get(0).unwrap() + warmer;
+        let values = [temperature, it.values.get(1).unwrap()].map(|it| Some(Measurement::new(it, "x").unwrap()));
+        it.values = Values::new(values.to_vec());
+        flagged += u32::from(model.assess(&mut state, &it).verdict.is_anomaly && warmer > 0.0);
+    }
+    assert!(flagged > 30, "{flagged} of 60");
 }

@@ -66,12 +66,16 @@ impl Direction {
 }
 
 /// Why a verdict is anomalous, for a person.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Reason {
     /// The signal's name.
     pub signal: String,
     /// The side of the expected range.
     pub direction: Direction,
+    /// The signal's share in what made the verdict, 0 to 1; those of all signals sum to 1, also of those not told.
+    pub share: f64,
+    /// What of the signal is unusual, by a stable name: `value`, `rising`, `z_score`.
+    pub feature: String,
     /// One plain sentence: "temperature 41.2 °C, expected 18.1 to 24.3".
     pub text: String,
 }

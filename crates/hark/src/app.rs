@@ -35,6 +35,7 @@ use crate::runtime::drift::Drift;
 use crate::runtime::events::Events;
 use crate::runtime::first_model;
 use crate::runtime::fleet::Fleet;
+use crate::runtime::handover::Awaited;
 use crate::runtime::judging::Judging;
 use crate::runtime::live_model::LiveModel;
 use crate::runtime::maintenance::{self, Maintenance};
@@ -110,6 +111,8 @@ impl App {
         role: Role,
         stop: CancellationToken,
     ) -> anyhow::Result<Arc<Self>> {
+        #[cfg(feature = "otel")]
+        let publisher = crate::runtime::traced::Traced::around(publisher);
         let prometheus = prometheus(&config.signals);
         let fleet = Arc::new(Fleet::new(config.signals.clone()));
         let registry = Arc::new(open_registry(&config)?);
@@ -161,6 +164,7 @@ impl App {
             judging: self.judging.clone(),
             is_one_of_many: self.config.bus.kind.is_shared(),
             shared: self.shared.clone(),
+            awaited: Awaited::new(2 * self.config.bus.pubsub.lease),
             rules: IncidentRules {
                 quiet_seconds: self.config.detector.incident_quiet.as_secs_f64(),
                 ..IncidentRules::default()

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bus::Outcome;
 use domain::{Judged, Label, RejectionCode, Severity, Signals, Standing, Timestamp};
-use metrics::{counter, gauge, histogram};
+use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusRecorder};
 use warehouse::{IncidentCount, Stored};
 
@@ -74,7 +74,7 @@ impl Stage {
 /// A recorder with the bounds of the histograms: seconds, readings and scores (below 0 is anomalous).
 pub(crate) fn recorder() -> PrometheusRecorder {
     let bounds: [(&str, &[f64]); 4] = [
-        (REQUEST_SECONDS, &[0.005, 0.05, 0.25, 1.0, 10.0]),
+        (REQUEST_SECONDS, &[0.005, 0.05, 0.25, 2.5]),
         (COMMIT_SECONDS, &[0.001, 0.005, 0.025, 0.1, 0.5, 2.5, 10.0]),
         (COMMIT_READINGS, &[1.0, 10.0, 100.0, 1_000.0, 5_000.0]),
         (SCORE, &[-3.0, -1.0, -0.3, -0.1, 0.0, 0.1, 0.3, 1.0, 3.0]),
@@ -90,7 +90,14 @@ pub(crate) fn recorder() -> PrometheusRecorder {
 
 /// Makes every series exist at zero, with its help text.
 pub(crate) fn describe(signals: &Signals) {
-    use metrics::{describe_counter, describe_gauge, describe_histogram};
+    describe_counters();
+    describe_gauges();
+    describe_histograms();
+    shared::describe();
+    start_at_zero(signals);
+}
+
+fn describe_counters() {
     for (name, help) in [
         (RECEIVED, "Messages received, by the way in"),
         (STORED, "Readings committed for the first time"),
@@ -117,6 +124,9 @@ pub(crate) fn describe(signals: &Signals) {
     ] {
         describe_counter!(name, help);
     }
+}
+
+fn describe_gauges() {
     for (name, help) in [
         (MODEL, "When the model in force was trained, seconds since 1970"),
         (MODEL_INFO, "1 for the model in force, by version and kind"),
@@ -146,6 +156,9 @@ pub(crate) fn describe(signals: &Signals) {
     ] {
         describe_gauge!(name, help);
     }
+}
+
+fn describe_histograms() {
     describe_histogram!(SCORE, "Combined scores of readings; below 0 is anomalous");
     describe_histogram!(
         COMMIT_SECONDS,
@@ -156,8 +169,6 @@ pub(crate) fn describe(signals: &Signals) {
         REQUEST_SECONDS,
         "How long answers took, by route; endless streams are left out"
     );
-    shared::describe();
-    start_at_zero(signals);
 }
 
 fn start_at_zero(signals: &Signals) {
@@ -178,6 +189,12 @@ fn start_at_zero(signals: &Signals) {
     }
     for name in [STORED, DUPLICATE, LATE, CLOCK_SUSPECT, IGNORED, STORE_RETRIES] {
         counter!(name).increment(0);
+    }
+    // So that the first failure is a change, which alerts see.
+    for route in ["/detect", "/detect/batch", "/api/v1/readings"] {
+        for status in ["2xx", "4xx", "5xx"] {
+            counter!(REQUESTS, "route" => route, "status" => status).increment(0);
+        }
     }
     incidents(&[]);
     for stage in Stage::ALL {

@@ -1,12 +1,14 @@
 //! Traces by OpenTelemetry, for whoever names a collector: spans leave over OTLP by HTTP, in batches, from a thread of
 //! their own. A collector that is away costs its spans and nothing else.
 
+use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
 use anyhow::Context;
 use axum::http::HeaderMap;
+use bus::Message;
 use opentelemetry::propagation::{Extractor, TextMapPropagator};
-use opentelemetry::trace::TracerProvider;
+use opentelemetry::trace::{TraceContextExt, TracerProvider};
 use opentelemetry_otlp::{Protocol, SpanExporter, WithExportConfig};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::propagation::TraceContextPropagator;
@@ -17,6 +19,9 @@ use tracing_subscriber::Registry;
 
 /// How long a batch may take to be sent.
 const PATIENCE: Duration = Duration::from_secs(3);
+
+/// How many other traces a batch is linked to at most.
+const LINKS: usize = 32;
 
 /// Sends what it has when it goes.
 pub(crate) struct Telemetry(SdkTracerProvider);
@@ -61,6 +66,36 @@ pub(crate) fn continue_trace(span: &Span, headers: &HeaderMap) {
     let context = TraceContextPropagator::new().extract(&Headers(headers));
     // A span that nobody sends has no trace.
     let _disabled = span.set_parent(context);
+}
+
+/// The attribute of a message that says which trace it is in.
+const TRACEPARENT: &str = "traceparent";
+
+/// Says on messages that they are of the trace of the span that sends them, unless they say of which they are.
+pub(crate) fn mark(messages: &mut [Message]) {
+    let mut marks = HashMap::new();
+    TraceContextPropagator::new().inject_context(&Span::current().context(), &mut marks);
+    let Some(mark) = marks.remove(TRACEPARENT) else { return };
+    for message in messages {
+        let attribute = message.attributes.entry(TRACEPARENT.to_owned());
+        attribute.or_insert_with(|| mark.clone());
+    }
+}
+
+/// Makes the span of a batch part of the trace that its first marked message is in, and links it to the others'.
+pub(crate) fn join_traces(span: &Span, messages: &[Message]) {
+    let marks: BTreeSet<&String> = messages.iter().filter_map(|it| it.attributes.get(TRACEPARENT)).collect();
+    let first = messages.iter().find_map(|it| it.attributes.get(TRACEPARENT));
+    let Some(first) = first else { return };
+    let context = |mark: &String| {
+        let attributes = HashMap::from([(TRACEPARENT.to_owned(), mark.clone())]);
+        TraceContextPropagator::new().extract(&attributes)
+    };
+    // A span that nobody sends has no trace.
+    let _disabled = span.set_parent(context(first));
+    for mark in marks.into_iter().filter(|it| *it != first).take(LINKS) {
+        span.add_link(context(mark).span().span_context().clone());
+    }
 }
 
 struct Headers<'a>(&'a HeaderMap);

@@ -57,6 +57,7 @@ fn varint(bytes: &mut &[u8]) -> u64 {
 #[derive(Debug)]
 struct Span {
     trace: String,
+    id: String,
     parent: String,
     name: String,
     attributes: Vec<(String, String)>,
@@ -74,6 +75,7 @@ impl Span {
         };
         Self {
             trace: hex(span.one(1)),
+            id: hex(span.one(2)),
             parent: hex(span.one(4)),
             name: text(span.one(5)),
             attributes: span.all(9).map(attribute).collect(),
@@ -120,7 +122,7 @@ fn take(listener: &TcpListener) -> (String, Vec<Span>) {
 }
 
 #[test]
-fn a_request_is_a_span_in_the_trace_of_its_sender() {
+fn a_request_is_a_span_in_the_trace_of_its_sender_and_so_is_the_batch_that_its_reading_is_in() {
     let folder = tempfile::tempdir().unwrap();
     let collector = TcpListener::bind("127.0.0.1:0").unwrap();
     let endpoint = format!("http://{}", collector.local_addr().unwrap());
@@ -135,20 +137,30 @@ fn a_request_is_a_span_in_the_trace_of_its_sender() {
     let line = lines.find(|it| it.starts_with("API")).unwrap();
     let api = line.split_whitespace().nth(1).unwrap();
     let trace = "4bf92f3577b34da6a3ce929d0e0e4736";
-    ureq::get(format!("{api}/livez"))
-        .header("traceparent", format!("00-{trace}-00f067aa0ba902b7-01"))
-        .call()
-        .unwrap();
+    let sender = format!("00-{trace}-00f067aa0ba902b7-01");
+    ureq::get(format!("{api}/livez")).header("traceparent", &sender).call().unwrap();
+    let reading = r#"{"device_id":"a","timestamp":"2026-01-01T00:00:00Z","temperature":20}"#;
+    let posted = ureq::post(format!("{api}/api/v1/readings"))
+        .header("traceparent", &sender)
+        .content_type("application/json")
+        .send(reading);
+    assert!(posted.unwrap().status().is_success());
     // At its end it sends what it has.
     let asked = Command::new("kill").args(["-TERM", &hark.id().to_string()]).status();
     assert!(asked.unwrap().success());
     let (path, spans) = take(&collector);
     assert_eq!(path, "/v1/traces");
-    let span = spans.iter().find(|it| it.name == "request" && it.trace == trace);
+    let is_of = |it: &Span, route: &str| it.attributes.contains(&("route".to_owned(), route.to_owned()));
+    let requests = spans.iter().filter(|it| it.name == "request" && it.trace == trace);
+    let span = requests.clone().find(|it| is_of(it, "/livez"));
     let span = span.unwrap_or_else(|| panic!("no span of the request: {spans:?}"));
     assert_eq!(span.parent, "00f067aa0ba902b7");
     let attribute = |key: &str| span.attributes.iter().find(|it| it.0 == key).map(|it| it.1.as_str());
     assert_eq!((attribute("method"), attribute("route")), (Some("GET"), Some("/livez")));
+    // The consumer that took the reading goes on with the trace of the request that brought it.
+    let posted = requests.clone().find(|it| is_of(it, "/api/v1/readings")).unwrap();
+    let batch = spans.iter().find(|it| it.name == "batch" && it.trace == trace);
+    assert_eq!(batch.unwrap_or_else(|| panic!("no span of the batch: {spans:?}")).parent, posted.id);
     lines.for_each(drop);
     assert_eq!(hark.wait().unwrap().code(), Some(0));
 }

@@ -48,6 +48,11 @@ pub(crate) fn check(judged: &Judged, signals: &Signals) -> Result<(), WarehouseE
 struct ReasonRow {
     signal: String,
     direction: String,
+    /// What was stored before shares were has 0 and no name.
+    #[serde(default)]
+    share: f64,
+    #[serde(default)]
+    feature: String,
     text: String,
 }
 
@@ -58,10 +63,12 @@ pub(crate) fn reasons_to_json(reasons: &[Reason]) -> String {
         .map(|it| ReasonRow {
             signal: it.signal.clone(),
             direction: it.direction.as_str().to_owned(),
+            share: it.share,
+            feature: it.feature.clone(),
             text: it.text.clone(),
         })
         .collect();
-    serde_json::to_string(&rows).expect("three texts have a form in JSON")
+    serde_json::to_string(&rows).expect("texts and finite numbers have a form in JSON")
 }
 
 /// The reasons of such a text, or what is wrong with it.
@@ -74,6 +81,8 @@ pub(crate) fn reasons_from_json(json: &str) -> Result<Vec<Reason>, String> {
         Ok(Reason {
             direction: direction.ok_or_else(|| damage(format!("unknown direction `{}`", row.direction)))?,
             signal: row.signal,
+            share: row.share,
+            feature: row.feature,
             text: row.text,
         })
     };

@@ -156,6 +156,16 @@ pub trait Warehouse: Send + Sync {
     /// When the warehouse cannot be read.
     async fn device_states(&self) -> Result<Vec<(DeviceId, Vec<u8>)>, WarehouseError>;
 
+    /// The same of these devices alone, as far as they have one.
+    ///
+    /// # Errors
+    /// When the warehouse cannot be read.
+    async fn device_states_of(&self, devices: &[DeviceId]) -> Result<Vec<(DeviceId, Vec<u8>)>, WarehouseError> {
+        let mut states = self.device_states().await?;
+        states.retain(|it| devices.contains(&it.0));
+        Ok(states)
+    }
+
     /// A page of readings, with a cursor to the next.
     ///
     /// # Errors

@@ -47,10 +47,14 @@ async fn a_database_of_version_1_is_read() {
     file.close().unwrap();
 
     let warehouse = open(dir.path());
-    let odd = Sample {
+    let mut odd = Sample {
         score: Some(-0.5),
         ..Sample::new("sensor_001", 1_754_474_400)
-    };
+    }
+    .judged();
+    for reason in odd.verdict.iter_mut().flat_map(|it| &mut it.reasons) {
+        (reason.share, reason.feature) = (0.0, String::new());
+    }
     let half = Sample {
         temperature: None,
         score: Some(0.125),
@@ -60,9 +64,9 @@ async fn a_database_of_version_1_is_read() {
     bare.reading.location = None;
     bare.reading.device_type = None;
     bare.late = true;
-    assert_eq!(everything(&warehouse).await, [odd.judged(), half.judged(), bare]);
+    assert_eq!(everything(&warehouse).await, [odd.clone(), half.judged(), bare]);
     let devices = warehouse.devices().await.unwrap();
-    assert_eq!((devices[1].readings, devices[1].last.clone()), (2, Some(odd.judged())));
+    assert_eq!((devices[1].readings, devices[1].last.clone()), (2, Some(odd)));
     assert_eq!(warehouse.device_states().await.unwrap()[0].1, [1, 2, 255]);
     let query = DeadLetterQuery {
         code: None,

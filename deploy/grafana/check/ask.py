@@ -2,7 +2,7 @@
 """Asks a Prometheus every expression of the dashboards, and makes the traffic that gives them something to show.
 
     ask.py traffic API                       posts readings and questions until it is stopped
-    ask.py panels PROMETHEUS DASHBOARD.json… fails on an expression that returns nothing within a minute
+    ask.py panels PROMETHEUS DASHBOARD.json… fails on an expression that returns nothing within two minutes
     ask.py rules PROMETHEUS                  says which rules ask for metrics that this Hark does not tell
 """
 import json
@@ -16,7 +16,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 
-PATIENCE = 60
+PATIENCE = 120
 VARIABLES = {"$__rate_interval": "10s", "$__interval": "10s", "$__range": "1h", "$instance": ".+"}
 READING = {"device_id": "checked", "temperature": 21.5, "vibration": 1.5}
 

@@ -6,6 +6,7 @@
 //! dead-letter topic.
 
 mod connect;
+mod later;
 mod probe;
 mod publisher;
 mod setup;

@@ -17,6 +17,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::{self, Instant};
 
+use super::later::{Place, Pulled, PutOff};
 use super::{Options, PROBE, connect};
 use crate::{Batch, BusError, BusErrorKind, Message, Outcome, Receipt, Subscriber};
 
@@ -26,6 +27,10 @@ const FAREWELL: Duration = Duration::from_secs(5);
 /// How long a stream that failed waits before it is opened again; it doubles up to [`LONGEST_WAIT`].
 const FIRST_WAIT: Duration = Duration::from_millis(100);
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
+
+/// A stream that brought nothing for so long is opened again: one whose other side forgot it looks like one for which
+/// there is nothing.
+const STALE: Duration = Duration::from_secs(30);
 
 /// A message and the way to settle it, or what ended a stream for good.
 type Arrival = Result<(model::Message, Handler), BusError>;
@@ -64,11 +69,11 @@ impl GivenBack {
 }
 
 /// Pulls from a subscription.
-#[derive(Debug)]
 pub struct PubsubSubscriber {
     options: Options,
     arrivals: mpsc::Receiver<Arrival>,
     given_back: Arc<GivenBack>,
+    put_off: Arc<PutOff>,
     /// What ended a stream for good, told after the messages that came before it.
     failure: Option<BusError>,
     streams: JoinSet<()>,
@@ -121,6 +126,7 @@ impl PubsubSubscriber {
             options,
             arrivals,
             given_back,
+            put_off: Arc::default(),
             failure: None,
             streams,
             _client: client,
@@ -133,10 +139,18 @@ impl PubsubSubscriber {
 async fn feed(open: impl Fn() -> MessageStream, options: Options, arrivals: mpsc::Sender<Arrival>) {
     let mut stream = open();
     let mut wait = FIRST_WAIT;
+    let mut ending = JoinSet::new();
     loop {
         let next = tokio::select! {
             () = arrivals.closed() => break,
             next = stream.next() => next,
+            () = time::sleep(STALE) => {
+                // What the old one brought is kept and settled through it.
+                let ended = std::mem::replace(&mut stream, open()).shutdown_token();
+                ending.spawn(async move { ended.shutdown().await });
+                while ending.try_join_next().is_some() {}
+                continue;
+            }
         };
         let failure = match next {
             None => break,
@@ -163,6 +177,7 @@ async fn feed(open: impl Fn() -> MessageStream, options: Options, arrivals: mpsc
         stream = open();
     }
     stream.shutdown_token().shutdown().await;
+    while ending.join_next().await.is_some() {}
 }
 
 #[async_trait]
@@ -173,40 +188,47 @@ impl Subscriber for PubsubSubscriber {
                 return Err(failure);
             }
             let mut arrived = Vec::new();
-            if self
-                .arrivals
-                .recv_many(&mut arrived, self.options.max_batch.max(1))
-                .await
-                == 0
-            {
-                return Ok(None);
+            let most = self.options.max_batch.max(1);
+            tokio::select! {
+                n_arrived = self.arrivals.recv_many(&mut arrived, most) => if n_arrived == 0 {
+                    return Ok(None);
+                },
+                () = self.put_off.due() => {}
             }
-            let mut messages = Vec::with_capacity(arrived.len());
-            let mut handlers = Vec::with_capacity(arrived.len());
-            let mut firsts = HashMap::new();
+            let mut pulled = self.put_off.take_due();
             for arrival in arrived {
                 match arrival {
                     Ok((message, handler)) if message.attributes.contains_key(PROBE) => handler.ack(),
                     Ok((message, handler)) if self.given_back.must_follow(&message) => handler.nack(),
-                    Ok((message, handler)) => {
-                        let key = message.ordering_key.clone();
-                        if !key.is_empty() {
-                            firsts.entry(key).or_insert_with(|| message.message_id.clone());
-                        }
-                        messages.push(received(message));
-                        handlers.push(handler);
-                    }
+                    Ok((message, handler)) => pulled.extend(self.put_off.unless_waiting(Pulled::new(message, handler))),
                     Err(failure) => self.failure = Some(failure),
                 }
             }
-            if !messages.is_empty() {
-                let in_hand = InHand {
-                    firsts,
-                    given_back: Arc::clone(&self.given_back),
-                    handlers,
-                };
-                return Ok(Some(Batch::new(messages, Box::new(in_hand))));
+            if pulled.is_empty() {
+                continue;
             }
+            // What a consumer that died had in hand comes again behind what was published after it.
+            pulled.sort_by(|one, other| one.place.cmp(&other.place));
+            let mut firsts = HashMap::new();
+            for it in &pulled {
+                if let Some(key) = &it.message.ordering_key {
+                    firsts.entry(key.clone()).or_insert_with(|| it.place.id.clone());
+                }
+            }
+            let mut messages = Vec::with_capacity(pulled.len());
+            let mut in_hand = InHand {
+                handlers: Vec::with_capacity(pulled.len()),
+                places: Vec::with_capacity(pulled.len()),
+                firsts,
+                given_back: Arc::clone(&self.given_back),
+                put_off: Arc::clone(&self.put_off),
+            };
+            for it in pulled {
+                messages.push(it.message);
+                in_hand.handlers.push(it.handler);
+                in_hand.places.push(it.place);
+            }
+            return Ok(Some(Batch::new(messages, Box::new(in_hand))));
         }
     }
 
@@ -219,21 +241,15 @@ impl Subscriber for PubsubSubscriber {
     }
 }
 
-fn received(message: model::Message) -> Message {
-    Message {
-        payload: message.data,
-        attributes: message.attributes.into_iter().collect(),
-        ordering_key: Some(message.ordering_key).filter(|it| !it.is_empty()),
-        source: "pubsub",
-    }
-}
 
 /// The receipt of one batch. A handler that is dropped gives its message back.
 struct InHand {
     handlers: Vec<Handler>,
+    places: Vec<Place>,
     /// The first message of each key.
     firsts: HashMap<String, String>,
     given_back: Arc<GivenBack>,
+    put_off: Arc<PutOff>,
 }
 
 impl Drop for InHand {
@@ -276,6 +292,20 @@ impl Receipt for InHand {
     }
 
     async fn release(self: Box<Self>) {}
+
+    fn put_off(&mut self, messages: Vec<(usize, Message)>) -> Vec<(usize, Message)> {
+        let mut later = Vec::with_capacity(messages.len());
+        // From behind, so that places before it keep theirs.
+        for (at, message) in messages.into_iter().rev() {
+            let (handler, place) = (self.handlers.remove(at), self.places.remove(at));
+            if let Some(key) = &message.ordering_key {
+                self.firsts.remove(key);
+            }
+            later.push(Pulled { message, place, handler });
+        }
+        self.put_off.put(later);
+        Vec::new()
+    }
 }
 
 /// Waits for all of these, begun in their order: messages of one key are acknowledged in the order of the key.

@@ -27,6 +27,20 @@ pub enum Feature {
     ZScore,
 }
 
+impl Feature {
+    /// The stable name, `moving_average`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Value => "value",
+            Self::Hour => "hour",
+            Self::DayOfWeek => "day_of_week",
+            Self::MovingAverage { .. } => "moving_average",
+            Self::ZScore => "z_score",
+        }
+    }
+}
+
 /// The features of one signal, in order.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "Vec<Feature>", into = "Vec<Feature>")]

@@ -24,6 +24,15 @@ const CLIP: f64 = 1_000.0;
 /// Deviations beyond so many scales enter the smoothed ones as so many.
 const SMOOTH_CLIP: f64 = 3.0;
 
+/// A deviation beyond so many scales enters the smoothed ones only with a second right after it: a single reading is no
+/// drift, and would look like one for as long as it is remembered.
+const ALONE: f64 = 8.0;
+
+/// While a device learns its scale, what came late counts more than what came early, before its level and the course of
+/// its day were known: the weight of the `t`-th reading is this over `t` (polynomial-decay averaging, Shamir and Zhang 2013,
+/// section 4).
+const LATER: f64 = 2.0;
+
 /// What one signal moves the level by is clipped at so many scales.
 const LEVEL_CLIP: f64 = 5.0;
 
@@ -100,6 +109,8 @@ pub(crate) struct SignalDrift {
     pub(crate) is_signed: bool,
     former: Former,
     pub(crate) doubt: Doubt,
+    /// Whether the newest value lies far off and the one before did not.
+    is_alone: bool,
 }
 
 impl SignalDrift {
@@ -124,6 +135,7 @@ impl SignalDrift {
         is_signed: false,
         former: Former::EMPTY,
         doubt: Doubt::NONE,
+        is_alone: false,
     };
 
     /// Measures a value: how many scales it lies from what is expected.
@@ -153,11 +165,15 @@ impl SignalDrift {
         } + 1e-9;
         self.scale = scale as f32;
         let z = (left / scale).clamp(-CLIP, CLIP);
+        self.seen = self.seen.saturating_add(1);
+        self.is_alone = z.abs() > ALONE && self.seen > 20 && !self.is_alone;
+        if self.is_alone {
+            return z;
+        }
         self.smooth += weights.smooth * (z.clamp(-SMOOTH_CLIP, SMOOTH_CLIP) - self.smooth);
         let step = (z - self.last).abs().min(1.5 * SMOOTH_CLIP);
         self.rough += weights.rough.max(units / self.age) * (step * step - self.rough);
         self.last = z;
-        self.seen = self.seen.saturating_add(1);
         z
     }
 
@@ -262,7 +278,10 @@ impl SignalDrift {
     /// Takes the newest value in. What was learned over `learned` units counts no less than what comes.
     fn absorb(&mut self, value: f64, weights: &Weights, learned: Option<f64>) {
         let (early, late) = match learned {
-            None => (weights.units / self.age, weights.units / self.age),
+            None => {
+                let share = weights.units / self.age;
+                (share, (LATER * share).min(1.0))
+            }
             Some(learned) => (
                 0.0,
                 self.doubt.open() * self.doubt.open() * weights.units / learned.max(1.0),
@@ -341,7 +360,7 @@ impl Drift {
             rough[at] = (signal.rough + 1e-4).ln() - self.rough.mean(at);
             present += 1.0;
             signal.parts = [
-                signal.last as f32,
+                z as f32,
                 self.smooth.alone(at, smooth[at]) as f32,
                 self.rough.alone(at, rough[at]) as f32,
             ];

@@ -44,7 +44,8 @@ Examples:
   hark import readings.csv         load readings from a file
   hark backtest --help             judge a file, row by row
 
-Exit codes: 0 ok, 1 failed, 2 usage, 3 configuration, 4 a dependency is away, 5 anomalies found";
+Exit codes: 0 ok, 1 failed, 2 usage, 3 configuration, 4 a dependency is away, 5 anomalies found,
+130 and 143 ended at once by a second signal";
 
 /// What every command takes.
 #[derive(Debug, Clone, clap::Args)]
@@ -135,25 +136,43 @@ pub(crate) enum Command {
     /// Make what the configured bus and warehouse need: topics, subscriptions, tables
     Setup(SetupArgs),
     /// Try each configured part and say what is wrong with it
+    #[command(after_help = "\
+Examples:
+  hark doctor
+  hark doctor --format json | jq -r '.[] | select(.state != \"ok\") | .mend'")]
     Doctor,
     /// Ask a running Hark whether it is ready: for containers and scripts, by the exit code
+    #[command(after_help = "\
+Examples:
+  hark health                                   ends with 0 when it is ready, else with 4 or 1
+  hark health --url http://127.0.0.1:8501       the same of the page")]
     Health {
         /// The address of its API
         #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8000")]
         url: String,
     },
     /// Write the completions of a shell to stdout
+    #[command(after_help = "\
+Examples:
+  hark completions bash >~/.local/share/bash-completion/completions/hark
+  hark completions zsh >~/.zfunc/_hark")]
     Completions {
         /// Which shell
         shell: clap_complete::Shell,
     },
     /// Write the manual pages of all commands into a folder
+    #[command(after_help = "\
+Examples:
+  hark man ~/.local/share/man/man1")]
     Man {
         /// Where to; it is made if it is not there
         #[arg(value_name = "FOLDER")]
         folder: PathBuf,
     },
     /// Write the description of the API, OpenAPI as JSON, to stdout
+    #[command(after_help = "\
+Examples:
+  hark openapi >openapi.json")]
     Openapi,
 }
 

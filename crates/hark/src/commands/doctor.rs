@@ -4,6 +4,8 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
+#[cfg(feature = "redis")]
+use std::time::Duration;
 use std::time::Instant;
 
 use domain::Timestamp;
@@ -11,7 +13,7 @@ use serde_json::json;
 use warehouse::embedded::DataDirLock;
 
 use crate::app::{open_registry, open_warehouse_to_read, try_bus, try_warehouse};
-use crate::config::Config;
+use crate::config::{Config, Registry};
 use crate::exit::Fault;
 use crate::output::{Format, Sheet};
 use crate::runtime::clock;
@@ -21,6 +23,10 @@ const TRIAL_BYTES: usize = 1 << 20;
 
 /// No clock that is right shows an earlier time: the beginning of 2026, in seconds.
 const EARLIEST_SECS: i64 = 1_767_225_600;
+
+/// How long Redis may take to answer.
+#[cfg(feature = "redis")]
+const REDIS_PATIENCE: Duration = Duration::from_secs(5);
 
 /// How many seconds two clocks may lie apart, and how many a message may take.
 const MAX_APART: f64 = 5.0;
@@ -85,6 +91,8 @@ pub(crate) async fn run(config: Config, format: Format) -> anyhow::Result<()> {
     let far_warehouse = far_warehouse(&config).await;
     let is_far = !far_warehouse.is_empty();
     findings.extend(far_warehouse);
+    #[cfg(feature = "redis")]
+    findings.extend(redis(&config).await);
     let running = if dir.is_dir() {
         let disk = disk(dir);
         let is_writable = disk.state == State::Ok;
@@ -96,6 +104,10 @@ pub(crate) async fn run(config: Config, format: Format) -> anyhow::Result<()> {
         findings.push(model(&config));
         holder
     } else {
+        // Models that lie elsewhere need no data folder.
+        if !matches!(config.registry, Registry::Folder(None)) {
+            findings.push(model(&config));
+        }
         let words = format!("there is no data folder `{}` yet", dir.display());
         findings.push(Finding::warning(
             "data folder",
@@ -175,6 +187,31 @@ async fn bus(config: &Config) -> Vec<Finding> {
         }
     }
     findings
+}
+
+/// Asks Redis, if it is used. Where it is away everything goes on, slower.
+#[cfg(feature = "redis")]
+async fn redis(config: &Config) -> Option<Finding> {
+    let url = config.redis.url.as_ref()?;
+    let begun = Instant::now();
+    let asked = async {
+        let client = ::redis::Client::open(url.as_str())?;
+        let mut connection = client.get_multiplexed_async_connection().await?;
+        ::redis::cmd("PING").query_async::<()>(&mut connection).await
+    };
+    let why = match tokio::time::timeout(REDIS_PATIENCE, asked).await {
+        Ok(Ok(())) => {
+            let took = begun.elapsed().as_millis();
+            return Some(Finding::ok("redis", format!("{url:?} answers after {took} ms")));
+        }
+        Ok(Err(cause)) => cause.to_string(),
+        Err(_) => format!("no answer within {} s", REDIS_PATIENCE.as_secs()),
+    };
+    Some(Finding::warning(
+        "redis",
+        format!("{url:?} cannot be asked: {why}"),
+        "start it, or leave redis.url empty; meanwhile every part goes on without",
+    ))
 }
 
 /// Tries a warehouse that lies elsewhere.

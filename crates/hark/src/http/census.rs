@@ -2,13 +2,14 @@
 //!
 //! A device is silent when it was not heard (by the server's clock) for five times its usual interval, and never before
 //! the configured grace is over. The usual interval is the one that the consumer has learned; for a device with too few
-//! readings it is a day divided by its readings of the last 24 hours, and one that sent none in that day is silent. A device is odd when three of its last five readings are anomalous, or the last one is
-//! and came within five minutes.
+//! readings it is a day divided by its readings of the last 24 hours, and one that sent none in that day is silent. A device is odd when an incident of it is
+//! open or being seen to, when three of its last five readings are anomalous, or when the last one is and came within five
+//! minutes.
 
 use std::collections::HashMap;
 use std::time::Duration;
 
-use domain::{DeviceId, Judged, TimeRange, Timestamp};
+use domain::{DeviceId, Judged, Phase, TimeRange, Timestamp};
 use warehouse::{Device, DeviceActivity, IncidentQuery, ReadingQuery, StoredIncident, WarehouseError};
 
 use crate::app::App;
@@ -106,7 +107,8 @@ impl Census {
         Ok(census)
     }
 
-    /// Gives each device its newest incident; they come newest first.
+    /// Gives each device its newest incident; they come newest first. Who is not silent is odd as long as one is open that
+    /// nobody has put off.
     fn assign(&mut self, incidents: Vec<StoredIncident>) {
         let mut newest = HashMap::new();
         for stored in incidents {
@@ -114,6 +116,10 @@ impl Census {
         }
         for counted in &mut self.0 {
             counted.incident = newest.remove(&counted.device.device_id);
+            let is_on = |it: &StoredIncident| matches!(it.triage.phase, Phase::Open | Phase::Acknowledged);
+            if counted.state == State::Fine && counted.incident.as_ref().is_some_and(is_on) {
+                counted.state = State::Odd;
+            }
         }
     }
 

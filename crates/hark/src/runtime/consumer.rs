@@ -3,23 +3,24 @@
 //! Nothing is settled before the warehouse has committed it, and nothing is judged twice: a commit that cannot be
 //! written now is tried again as it is, since the devices' states have gone on.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bus::{BusErrorKind, Message, Notes, Outcome, Subscriber};
+use bus::{Batch, BusErrorKind, Message, Notes, Outcome, Receipt, Subscriber};
 use detector::{Assessment, IncidentRules};
 use domain::{
     DeadLetter, DeviceId, Incident, IncidentId, Judged, Location, Reading, Rejection, Timestamp,
     wire::{self, Decoded},
 };
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, warn};
+use tracing::{Instrument, debug, debug_span, warn};
 use warehouse::{Commit, DeviceUpdate, IncidentUpdate, Stored, Warehouse, WarehouseError, WarehouseErrorKind};
 
 use super::drift::Drift;
 use super::events::{Event, Events, IncidentNews};
 use super::fleet::{Fleet, Tracked};
+use super::handover::Awaited;
 use super::judging::Judging;
 use super::live_model::LiveModel;
 use super::maintenance::Maintenance;
@@ -52,6 +53,8 @@ pub(crate) struct Consumer {
     pub(crate) is_one_of_many: bool,
     /// What those share with this one.
     pub(crate) shared: Option<Arc<Shared>>,
+    /// Of which devices messages are awaited that another consumer had in hand.
+    pub(crate) awaited: Awaited,
 }
 
 /// A batch after judging: what to write, and what to tell of each message.
@@ -62,9 +65,9 @@ struct Judgements {
 }
 
 /// A message, and the reading in it; none is in a probe.
-struct DecodedMessage {
+pub(super) struct DecodedMessage {
     message: Message,
-    reading: Option<Result<Decoded, Rejection>>,
+    pub(super) reading: Option<Result<Decoded, Rejection>>,
 }
 
 /// What became of one message.
@@ -97,43 +100,55 @@ impl Consumer {
                 subscriber.close().await;
                 return Ok(());
             };
-            let (messages, receipt) = batch.into_parts();
-            let received_at = clock::now();
-            metrics::alive(Stage::Consumer, received_at);
-            let decoded = tokio::task::block_in_place(|| self.decode(messages));
-            if let Some(shared) = &self.shared {
-                shared.take_up(&self.fleet, &devices_of(&decoded)).await;
-            }
-            let judgements = tokio::task::block_in_place(|| self.judge(decoded, received_at));
-            let Judgements {
-                commit,
-                mut outcomes,
-                news,
-            } = judgements;
-            metrics::alive(Stage::Detector, clock::now());
-            let committed = Arc::new(commit.readings.clone());
-            let devices = self.shared.as_ref().map(|_| commit.devices.clone());
-            let begun = Instant::now();
-            let stored = self.store(commit, &stop).await?;
-            metrics::alive(Stage::Warehouse, clock::now());
-            metrics::committed(&committed, &stored, self.fleet.signals(), begun.elapsed());
-            if let Some((shared, devices)) = self.shared.as_ref().zip(devices) {
-                shared.hand_on(&devices).await;
-            }
-            mark_duplicates(&mut outcomes, &stored);
-            metrics::outcomes(&outcomes);
-            self.count_drift(&committed, &stored);
-            match receipt.settle(outcomes).await {
-                Ok(()) => {}
-                // Everything is stored: what the bus was not told, it delivers again, and it is found to be there.
-                Err(failed) if failed.kind == BusErrorKind::Unavailable => {
-                    warn!(error = %failed, "the bus could not be told, some messages will come again");
-                }
-                Err(failed) => return Err(failed.into()),
-            }
-            self.tell(committed, &stored);
-            self.tell_incidents(news);
+            let span = debug_span!("batch", messages = batch.messages.len());
+            #[cfg(feature = "otel")]
+            crate::telemetry::join_traces(&span, &batch.messages);
+            self.handle(batch, &stop).instrument(span).await?;
         }
+    }
+
+    /// Judges, stores and settles one batch.
+    async fn handle(&self, batch: Batch, stop: &CancellationToken) -> anyhow::Result<()> {
+        let (messages, mut receipt) = batch.into_parts();
+        metrics::alive(Stage::Consumer, clock::now());
+        let mut decoded = tokio::task::block_in_place(|| self.decode(messages));
+        let waiting = self.take_over(&decoded).await;
+        if !waiting.is_empty() {
+            decoded = put_off(decoded, &waiting, receipt.as_mut());
+        }
+        // After the states were asked for: of two consumers that judge a reading, the one with the older state then has
+        // the earlier time of receipt, and a reader sees the verdict that was given in the device's order.
+        let received_at = clock::now();
+        let judgements = tokio::task::block_in_place(|| self.judge(decoded, received_at));
+        let Judgements {
+            commit,
+            mut outcomes,
+            news,
+        } = judgements;
+        metrics::alive(Stage::Detector, clock::now());
+        let committed = Arc::new(commit.readings.clone());
+        let devices = self.shared.as_ref().map(|_| commit.devices.clone());
+        let begun = Instant::now();
+        let stored = self.store(commit, stop).await?;
+        metrics::alive(Stage::Warehouse, clock::now());
+        metrics::committed(&committed, &stored, self.fleet.signals(), begun.elapsed());
+        if let Some((shared, devices)) = self.shared.as_ref().zip(devices) {
+            shared.hand_on(&self.fleet, &devices).await;
+        }
+        mark_duplicates(&mut outcomes, &stored);
+        metrics::outcomes(&outcomes);
+        self.count_drift(&committed, &stored);
+        match receipt.settle(outcomes).await {
+            Ok(()) => {}
+            // Everything is stored: what the bus was not told, it delivers again, and it is found to be there.
+            Err(failed) if failed.kind == BusErrorKind::Unavailable => {
+                warn!(error = %failed, "the bus could not be told, some messages will come again");
+            }
+            Err(failed) => return Err(failed.into()),
+        }
+        self.tell(committed, &stored);
+        self.tell_incidents(news);
+        Ok(())
     }
 
     fn decode(&self, messages: Vec<Message>) -> Vec<DecodedMessage> {
@@ -201,7 +216,8 @@ impl Consumer {
         let clock_suspect = reading.timestamp > horizon;
         let (late, verdict, incident) = self.fleet.update(&reading.device_id, |tracked| {
             let late = !tracked.state.accepts(reading.timestamp);
-            // In maintenance a device is judged, but nothing is learned from it and nobody told.
+            // In maintenance a device is judged, but nothing is learned from it and nobody told. What cannot be believed
+            // makes no incident either.
             let is_kept_apart = clock_suspect || self.maintenance.covers(&reading.device_id, reading.timestamp);
             let is_taken = !late && !is_kept_apart;
             if !late {
@@ -210,7 +226,7 @@ impl Consumer {
                 tracked.watched.doubts.hear(&reading, doubts);
             }
             let assessment = self.look(tracked, &reading, received_at, is_taken);
-            let told = is_taken.then(|| {
+            let told = (is_taken && !tracked.watched.doubts.speak_against()).then(|| {
                 let (signals, telling) = (self.fleet.signals(), self.telling(&reading));
                 tracked.watched.step(&reading, assessment.as_ref(), signals, &telling)
             });
@@ -275,7 +291,8 @@ impl Consumer {
         }
         // Who is silent here may be heard by another consumer.
         if let Some(shared) = &self.shared {
-            shared.take_up(&self.fleet, &silent.iter().collect()).await;
+            // What it does not know stays as it is known here.
+            let _unsure = shared.take_up(&self.fleet, &silent.iter().collect()).await;
         } else if self.is_one_of_many {
             let states = match self.warehouse.device_states().await {
                 Ok(states) => states,
@@ -304,8 +321,9 @@ impl Consumer {
             device_type: None,
             received_at: *received_at,
         };
+        let devices: Vec<DeviceUpdate> = over.iter().map(device).collect();
         let commit = Commit {
-            devices: over.iter().map(device).collect(),
+            devices: devices.clone(),
             incidents: over
                 .iter()
                 .map(|it| IncidentUpdate {
@@ -316,6 +334,9 @@ impl Consumer {
             ..Commit::default()
         };
         self.store(commit, stop).await?;
+        if let Some(shared) = &self.shared {
+            shared.hand_on(&self.fleet, &devices).await;
+        }
         self.tell_incidents(
             over.iter()
                 .filter_map(|it| IncidentNews::of(Change::Closed, &it.2))
@@ -374,11 +395,6 @@ impl Consumer {
     }
 }
 
-fn devices_of(messages: &[DecodedMessage]) -> HashSet<&DeviceId> {
-    let readings = messages.iter().filter_map(|it| it.reading.as_ref()?.as_ref().ok());
-    readings.map(|it| &it.reading.device_id).collect()
-}
-
 fn touch(touched: &mut HashMap<DeviceId, DeviceUpdate>, judged: &Judged) {
     let reading = &judged.reading;
     if !touched.contains_key(&reading.device_id) {
@@ -401,6 +417,31 @@ fn touch(touched: &mut HashMap<DeviceId, DeviceUpdate>, judged: &Judged) {
     if let Some(device_type) = &reading.device_type {
         update.device_type = Some(device_type.to_string());
     }
+}
+
+/// Puts the messages of some devices off from these times on, and gives the others.
+fn put_off(
+    messages: Vec<DecodedMessage>,
+    waiting: &HashMap<DeviceId, Timestamp>,
+    receipt: &mut dyn Receipt,
+) -> Vec<DecodedMessage> {
+    let must_wait = |it: &DecodedMessage| {
+        let reading = it.reading.as_ref().and_then(|it| it.as_ref().ok());
+        let reading = reading.map(|it| &it.reading);
+        reading.is_some_and(|it| waiting.get(&it.device_id).is_some_and(|from| it.timestamp >= *from))
+    };
+    let (mut now, mut later) = (Vec::with_capacity(messages.len()), Vec::new());
+    for (at, it) in messages.into_iter().enumerate() {
+        if must_wait(&it) {
+            later.push((at, it.message));
+        } else {
+            now.push(it);
+        }
+    }
+    debug!(devices = waiting.len(), messages = later.len(), "messages wait for others before them");
+    let kept = receipt.put_off(later);
+    debug_assert!(kept.is_empty(), "a bus that processes share lets messages wait");
+    now
 }
 
 /// The warehouse answers for the readings alone; outcomes stand for all messages.

@@ -18,6 +18,14 @@ impl Doubts {
         self.now
             .extend(self.places.hear(reading.location.as_deref(), reading.timestamp));
     }
+
+    /// Whether they leave no reading of a machine to tell of: a value that cannot be, or that of another machine. One
+    /// value for ever may be a machine that stands still, and is told.
+    pub(crate) fn speak_against(&self) -> bool {
+        let is_no_reading =
+            |it: &Doubt| matches!(it, Doubt::Impossible { .. } | Doubt::Jumped { .. } | Doubt::TwoPlaces);
+        self.now.iter().any(is_no_reading)
+    }
 }
 
 /// The parts of a place: building, floor, room.

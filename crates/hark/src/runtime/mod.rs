@@ -11,6 +11,7 @@ pub(crate) mod drift;
 pub(crate) mod events;
 pub(crate) mod first_model;
 pub(crate) mod fleet;
+pub(crate) mod handover;
 pub(crate) mod judging;
 pub(crate) mod kept;
 pub(crate) mod live_model;
@@ -25,6 +26,8 @@ pub(crate) mod shared;
 #[path = "shared_absent.rs"]
 pub(crate) mod shared;
 pub(crate) mod silence;
+#[cfg(feature = "otel")]
+pub(crate) mod traced;
 pub(crate) mod training;
 pub(crate) mod tuning;
 pub(crate) mod watching;

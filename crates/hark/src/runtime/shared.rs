@@ -24,6 +24,10 @@ use crate::config;
 /// How long the states of a batch may take: they are worth more than an answer is.
 const PATIENCE_FOR_STATES: Duration = Duration::from_millis(250);
 
+/// So many failures in a row end the questions for states for a while. Somebody waits for each answer to `/detect`, so there
+/// the first one does.
+const FAILURES_FOR_STATES: u32 = 3;
+
 /// How long Redis keeps an answer, in seconds.
 const ANSWERS_KEPT_SECS: u64 = 600;
 
@@ -33,6 +37,7 @@ pub(crate) struct Shared {
     id: String,
     names: Names,
     states: Redis,
+    trouble: states::Trouble,
     answers: Redis,
 }
 
@@ -52,8 +57,9 @@ impl Shared {
         Ok(Some(Arc::new(Self {
             id: format!("{}-{}", std::process::id(), clock::now().as_micros()),
             names: Names(config.prefix.clone()),
-            states: Redis::new(url.as_str(), "states and events", PATIENCE_FOR_STATES)?,
-            answers: Redis::new(url.as_str(), "answers", config.patience)?,
+            states: Redis::new(url.as_str(), "states and events", PATIENCE_FOR_STATES, FAILURES_FOR_STATES)?,
+            trouble: states::Trouble::default(),
+            answers: Redis::new(url.as_str(), "answers", config.patience, 1)?,
         })))
     }
 

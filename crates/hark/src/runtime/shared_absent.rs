@@ -28,11 +28,15 @@ impl Shared {
         match *self {}
     }
 
-    pub(crate) async fn take_up(&self, _fleet: &Fleet, _devices: &HashSet<&DeviceId>) {
+    pub(crate) async fn take_up<'a>(
+        &self,
+        _fleet: &Fleet,
+        _devices: &HashSet<&'a DeviceId>,
+    ) -> Vec<(&'a DeviceId, bool)> {
         match *self {}
     }
 
-    pub(crate) async fn hand_on(&self, _devices: &[DeviceUpdate]) {
+    pub(crate) async fn hand_on(&self, _fleet: &Fleet, _devices: &[DeviceUpdate]) {
         match *self {}
     }
 

@@ -236,6 +236,8 @@ mod tests {
         let reason = Reason {
             signal: "temperature".to_owned(),
             direction: Direction::Above,
+            share: 1.0,
+            feature: "value".to_owned(),
             text: format!("temperature at {score}"),
         };
         Assessment {

@@ -81,6 +81,15 @@ fn every_flag_says_what_it_does() {
 }
 
 #[test]
+fn every_command_is_shown_in_use_by_itself_or_by_its_group() {
+    let folder = Folder::new();
+    let shows = |words: &[&str]| folder.ok(&[words, &["-h"]].concat()).contains("Examples:");
+    for command in COMMANDS {
+        assert!(shows(command) || shows(&command[..1]), "{command:?}");
+    }
+}
+
+#[test]
 fn completions_name_the_commands() {
     let folder = Folder::new();
     for shell in ["bash", "zsh", "fish"] {

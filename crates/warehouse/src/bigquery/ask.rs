@@ -18,8 +18,10 @@ pub(super) struct Question {
 
 impl Question {
     pub(super) fn new(sql: impl Into<String>) -> Self {
+        let sql = sql.into();
+        debug_assert_eq!(bare_keyword(&sql), None, "BigQuery wants it quoted in: {sql}");
         Self {
-            sql: sql.into(),
+            sql,
             parameters: Vec::new(),
         }
     }
@@ -131,4 +133,33 @@ fn sql_type(kind: Kind) -> &'static str {
 /// What the columns hold, in order.
 pub(super) fn kinds(columns: &[Column]) -> Vec<Kind> {
     columns.iter().map(|it| it.kind).collect()
+}
+
+/// The words that BigQuery takes for no name unless they stand in backticks.
+const KEYWORDS: &str = "all and any array as asc assert_rows_modified at between by case cast collate contains create \
+    cross cube current default define desc distinct else end enum escape except exclude exists extract false fetch \
+    following for from full group grouping groups hash having if ignore in inner intersect interval into is join lateral \
+    left like limit lookup merge natural new no not null nulls of on or order outer over partition preceding proto \
+    qualify range recursive respect right rollup rows select set some struct tablesample then to treat true unbounded \
+    union unnest using when where window with within";
+
+/// A name in a statement that is a keyword of BigQuery, which emulators let pass. Keywords are written in capitals here,
+/// names are not.
+pub(super) fn bare_keyword(sql: &str) -> Option<&str> {
+    let outside = sql.split(['`', '\'']).step_by(2);
+    let words = outside.flat_map(|it| it.split(|it: char| !it.is_ascii_alphanumeric() && it != '_'));
+    let mut names = words.filter(|it| it.starts_with(|it: char| it.is_ascii_lowercase()));
+    names.find(|name| KEYWORDS.split_whitespace().any(|it| it == *name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_keyword_as_a_name_is_found_unless_it_is_quoted() {
+        assert_eq!(bare_keyword("SELECT x FROM `a.b` WHERE action = 'at' ORDER BY at"), Some("at"));
+        assert_eq!(bare_keyword("SELECT `at` FROM `of` WHERE x = @from"), Some("from"));
+        assert_eq!(bare_keyword("SELECT `at`, last FROM `a.set` WHERE action = 'at all'"), None);
+    }
 }

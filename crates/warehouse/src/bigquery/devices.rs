@@ -176,17 +176,33 @@ fn device(device_id: DeviceId, known: Known) -> Result<Device, WarehouseError> {
     })
 }
 
-/// The state of every device that has one, as it was told last.
-pub(super) async fn states(core: &Core) -> Result<Vec<(DeviceId, Vec<u8>)>, WarehouseError> {
-    let sql = newest_rows(core, "device_id, state", "state IS NOT NULL");
-    let mut states = BTreeMap::new();
-    let asked = core.each(Question::new(sql), [Kind::Text, Kind::Bytes], |mut cells| {
+/// The state of every device that has one, or of those that are asked for. That of the writer which knows the newest
+/// reading counts: one that lost its lease may have told last.
+pub(super) async fn states(
+    core: &Core,
+    only: Option<&[DeviceId]>,
+) -> Result<Vec<(DeviceId, Vec<u8>)>, WarehouseError> {
+    let condition = match only {
+        Some(_) => "state IS NOT NULL AND device_id IN UNNEST(@devices)",
+        None => "state IS NOT NULL",
+    };
+    let sql = format!(
+        "SELECT device_id, state FROM `{}` WHERE {condition} QUALIFY ROW_NUMBER() OVER \
+         (PARTITION BY device_id ORDER BY latest_at DESC, last_received_at DESC, seq DESC) = 1 ORDER BY device_id",
+        core.options.name_of(tables::DEVICES)
+    );
+    let mut question = Question::new(sql);
+    if let Some(devices) = only {
+        question = question.texts("devices", devices.iter().map(ToString::to_string));
+    }
+    let mut states = Vec::new();
+    let asked = core.each(question, [Kind::Text, Kind::Bytes], |mut cells| {
         let device_id = rows::device_id(cells.text())?;
-        states.insert(device_id, cells.bytes().unwrap_or_default());
+        states.push((device_id, cells.bytes().unwrap_or_default()));
         Ok(())
     });
     asked.await?;
-    Ok(states.into_iter().collect())
+    Ok(states)
 }
 
 /// Drops the rows that a newer one of the same writer stands for.

@@ -7,13 +7,16 @@ use domain::{
 };
 
 use super::ask::{self, Question};
-use super::columns::{self, Cell};
+use super::columns::{self, Cell, Column};
 use super::history::{Entry, History};
 use super::rows::{self, Cells, damaged};
 use super::{Core, tables};
 use crate::incident::{AuditEntry, IncidentCount, IncidentQuery, IncidentUpdate, LabelFilter, StoredIncident};
 use crate::judged::{shares_from_json, shares_to_json};
 use crate::{Cursor, Page, WarehouseError, WarehouseErrorKind};
+
+/// The columns that no count follows from.
+const UNCOUNTED: [&str; 5] = ["note", "signals", "reason", "model_version", "peak_score"];
 
 /// What the column `action` says of a row of the detection.
 const TOLD: &str = "told";
@@ -102,7 +105,7 @@ fn entry(cells: &mut Cells) -> Result<Entry, WarehouseError> {
     let readings = cells.whole().unwrap_or_default().unsigned_abs();
     let severity = Severity::from_name(&cells.text().unwrap_or_default());
     let kind = IncidentKind::from_name(&cells.text().unwrap_or_default());
-    let signals = shares_from_json(&cells.text().unwrap_or_default());
+    let signals = cells.text().map_or(Some(Vec::new()), |it| shares_from_json(&it));
     let incident = Incident {
         device_id,
         opened_at,
@@ -144,30 +147,40 @@ struct Chosen<'a> {
 }
 
 async fn played(core: &Core, chosen: Chosen<'_>) -> Result<BTreeMap<(Timestamp, IncidentId), History>, WarehouseError> {
-    let mut condition = "began >= TIMESTAMP_MICROS(@from) AND began < TIMESTAMP_MICROS(@to)".to_owned();
+    let mut condition = "began >= TIMESTAMP_MICROS(@first) AND began < TIMESTAMP_MICROS(@until)".to_owned();
     if chosen.device_id.is_some() {
         condition += " AND device_id = @device";
     }
     if chosen.id.is_some() {
         condition += " AND incident_id = @id";
     }
-    let columns = columns::events();
-    let present: Vec<String> = columns.iter().map(|it| it.name.clone()).collect();
-    let sql = format!(
-        "SELECT {} FROM `{}` WHERE {condition} ORDER BY at, seq",
-        ask::selected(&columns, &present),
-        core.options.name_of(tables::EVENTS),
-    );
     let range = chosen.range.unwrap_or(TimeRange::ALL);
-    let mut question = super::ranged(Question::new(sql), range);
+    let mut question = super::ranged(Question::new(rows_of(core, &columns::events(), &condition)), range);
     if let Some(device_id) = chosen.device_id {
         question = question.text("device", device_id.as_str());
     }
     if let Some(id) = chosen.id {
         question = question.text("id", id.as_str());
     }
+    let all = play(core, question).await?;
+    let placed = |(id, history): (IncidentId, History)| ((history.stored(Timestamp::MIN).incident.began, id), history);
+    Ok(all.into_iter().map(placed).collect())
+}
+
+/// The statement for rows to play: the columns that are there, of the rows of a condition, in order.
+fn rows_of(core: &Core, present: &[Column], condition: &str) -> String {
+    let present: Vec<String> = present.iter().map(|it| it.name.clone()).collect();
+    format!(
+        "SELECT {} FROM `{}` WHERE {condition} ORDER BY `at`, seq",
+        ask::selected(&columns::events(), &present),
+        core.options.name_of(tables::EVENTS),
+    )
+}
+
+/// Plays the rows of an answer.
+async fn play(core: &Core, question: Question) -> Result<BTreeMap<IncidentId, History>, WarehouseError> {
     let mut entries = Vec::new();
-    let asked = core.each(question, ask::kinds(&columns), |mut cells| {
+    let asked = core.each(question, ask::kinds(&columns::events()), |mut cells| {
         entries.push(entry(&mut cells)?);
         Ok(())
     });
@@ -189,8 +202,7 @@ async fn played(core: &Core, chosen: Chosen<'_>) -> Result<BTreeMap<(Timestamp, 
             }
         }
     }
-    let placed = |(id, history): (IncidentId, History)| ((history.stored(Timestamp::MIN).incident.began, id), history);
-    Ok(all.into_iter().map(placed).collect())
+    Ok(all)
 }
 
 /// The history of one incident.
@@ -267,9 +279,22 @@ fn fits(stored: &StoredIncident, query: &IncidentQuery) -> bool {
 }
 
 /// How many that are not resolved stand where.
+///
+/// What was closed stays resolved, and of what nobody touched the first and the newest row say all; so only few rows come
+/// back, whatever the table holds. Their texts are neither read nor paid for.
 pub(super) async fn counts(core: &Core, now: Timestamp) -> Result<Vec<IncidentCount>, WarehouseError> {
+    let read: Vec<Column> = columns::events()
+        .into_iter()
+        .filter(|it| !UNCOUNTED.contains(&it.name.as_str()))
+        .collect();
+    let condition = "began >= TIMESTAMP_MICROS(@first) AND began < TIMESTAMP_MICROS(@until) \
+         QUALIFY COUNTIF(closed_at IS NOT NULL) OVER (PARTITION BY incident_id) = 0 \
+         AND (COUNTIF(action != 'told') OVER (PARTITION BY incident_id) > 0 \
+         OR ROW_NUMBER() OVER (PARTITION BY incident_id ORDER BY `at`, seq) = 1 \
+         OR ROW_NUMBER() OVER (PARTITION BY incident_id ORDER BY last DESC, readings DESC, `at` DESC) = 1)";
+    let question = super::ranged(Question::new(rows_of(core, &read, condition)), TimeRange::ALL);
     let mut counts: BTreeMap<(Standing, Severity), IncidentCount> = BTreeMap::new();
-    let all = played(core, Chosen::default()).await?;
+    let all = play(core, question).await?;
     for history in all.into_values().filter(|it| !it.is_resolved()) {
         let stored = history.stored(now);
         let (standing, severity) = (stored.triage.phase.standing(), stored.incident.severity);

@@ -159,13 +159,13 @@ impl Core {
     }
 }
 
-/// The condition of a range, whose ends are the parameters `from` and `to`.
-const IN_RANGE: &str = "timestamp >= TIMESTAMP_MICROS(@from) AND timestamp < TIMESTAMP_MICROS(@to)";
+/// The condition of a range, whose ends are the parameters `first` and `until`.
+const IN_RANGE: &str = "timestamp >= TIMESTAMP_MICROS(@first) AND timestamp < TIMESTAMP_MICROS(@until)";
 
 fn ranged(question: Question, range: TimeRange) -> Question {
     question
-        .whole("from", range.start.as_micros())
-        .whole("to", range.end.as_micros())
+        .whole("first", range.start.as_micros())
+        .whole("until", range.end.as_micros())
 }
 
 impl BigQueryWarehouse {
@@ -228,7 +228,11 @@ impl Warehouse for BigQueryWarehouse {
     }
 
     async fn device_states(&self) -> Result<Vec<(DeviceId, Vec<u8>)>, WarehouseError> {
-        devices::states(&self.core).await
+        devices::states(&self.core, None).await
+    }
+
+    async fn device_states_of(&self, devices: &[DeviceId]) -> Result<Vec<(DeviceId, Vec<u8>)>, WarehouseError> {
+        devices::states(&self.core, Some(devices)).await
     }
 
     async fn readings(&self, query: ReadingQuery) -> Result<Page<Judged>, WarehouseError> {

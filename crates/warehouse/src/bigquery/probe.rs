@@ -33,11 +33,11 @@ pub async fn probe(options: &Options, signals: &Signals) -> Result<Probe, Wareho
     })?;
     let core = Core::open(options.clone(), signals.clone()).await?;
     let sql = format!(
-        "SELECT COUNT(*) FROM `{}` WHERE timestamp >= TIMESTAMP_MICROS(@from)",
+        "SELECT COUNT(*) FROM `{}` WHERE timestamp >= TIMESTAMP_MICROS(@first)",
         options.name_of(tables::READINGS)
     );
     let year_9000 = 221_845_392_000_000_000;
-    core.count(Question::new(sql).whole("from", year_9000)).await?;
+    core.count(Question::new(sql).whole("first", year_9000)).await?;
     let client = std::sync::Arc::new(connect::writes(options).await?);
     Appender::new(client, options, tables::READINGS, columns::readings(signals))
         .try_to_open()

@@ -83,14 +83,14 @@ impl Store {
             Ok(())
         });
         told.await?;
-        let after = "timestamp >= TIMESTAMP_MICROS(@from) AND received_at >= TIMESTAMP_MICROS(@since)";
+        let after = "timestamp >= TIMESTAMP_MICROS(@first) AND received_at >= TIMESTAMP_MICROS(@since)";
         let sql = format!(
             "SELECT device_id, UNIX_MICROS(MAX(timestamp)) FROM {} WHERE NOT clock_suspect GROUP BY device_id",
             tables::all_readings(&self.core.options, after)
         );
         let since = Timestamp::from_micros(last_commit);
         let question = Question::new(sql)
-            .whole("from", since.plus_micros(-LOOK_BACK_MICROS).as_micros())
+            .whole("first", since.plus_micros(-LOOK_BACK_MICROS).as_micros())
             .whole("since", since.as_micros());
         let kinds = [Kind::Text, Kind::Instant];
         let found = self.core.each(question, kinds, |mut cells| {
@@ -177,14 +177,14 @@ impl Store {
                 "SELECT DISTINCT UNIX_MICROS(timestamp), device_id FROM {}",
                 tables::all_readings(
                     &self.core.options,
-                    "timestamp >= TIMESTAMP_MICROS(@from) AND timestamp <= TIMESTAMP_MICROS(@to) \
+                    "timestamp >= TIMESTAMP_MICROS(@first) AND timestamp <= TIMESTAMP_MICROS(@until) \
                      AND device_id IN UNNEST(@devices) AND UNIX_MICROS(timestamp) IN UNNEST(@times)",
                 )
             );
             let devices: HashSet<&DeviceId> = part.iter().map(|it| &it.reading.device_id).collect();
             let question = Question::new(sql)
-                .whole("from", first)
-                .whole("to", last)
+                .whole("first", first)
+                .whole("until", last)
                 .texts("devices", devices.into_iter().map(ToString::to_string))
                 .wholes("times", times);
             let kinds = [Kind::Instant, Kind::Text];

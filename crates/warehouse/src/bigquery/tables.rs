@@ -98,7 +98,7 @@ fn views(options: &Options) -> [(&'static str, String); 4] {
         format!("SELECT * FROM {table} WHERE {of} QUALIFY ROW_NUMBER() OVER (PARTITION BY {by} ORDER BY {order}) = 1")
     };
     let named = |table| format!("`{}`", options.name_of(table));
-    let event = |of| once(&named(EVENTS), of, "incident_id", "at DESC, seq DESC");
+    let event = |of| once(&named(EVENTS), of, "incident_id", "`at` DESC, seq DESC");
     [
         (
             "readings",

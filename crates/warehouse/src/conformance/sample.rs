@@ -68,6 +68,8 @@ impl<'a> Sample<'a> {
                 true => vec![Reason {
                     signal: "temperature".to_owned(),
                     direction: Direction::Above,
+                    share: 0.75,
+                    feature: "value".to_owned(),
                     text: "temperature \"41.2\" °C, expected 18.1 to 24.3".to_owned(),
                 }],
                 false => Vec::new(),

@@ -65,7 +65,11 @@ pub async fn what_is_stored_is_read_back(make: &impl AsyncFn() -> Arc<dyn Wareho
     assert_eq!(everything(&*warehouse).await, readings);
     let states = warehouse.device_states().await.expect("states can be read");
     assert_eq!(states.len(), 6);
-    assert!(states.contains(&(device("odd"), b"state at 1970-01-01T00:00:01Z".to_vec())));
+    let odd = (device("odd"), b"state at 1970-01-01T00:00:01Z".to_vec());
+    assert!(states.contains(&odd));
+    let asked = [odd.0.clone(), device("never heard")];
+    let states = warehouse.device_states_of(&asked).await.expect("states can be read");
+    assert_eq!(states, [odd]);
     let line = warehouse.check().await.expect("a sound warehouse is found sound");
     assert!(line.contains('6'), "{line} does not count 6 readings");
 }

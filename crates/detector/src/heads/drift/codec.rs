@@ -30,6 +30,7 @@ impl SignalDrift {
         to.byte(u8::from(self.is_signed));
         self.former.write(to);
         self.doubt.write(to);
+        to.byte(u8::from(self.is_alone));
     }
 
     pub(super) fn read(from: &mut Reader<'_>) -> Result<Self, StateError> {
@@ -62,6 +63,7 @@ impl SignalDrift {
             is_signed: from.byte()? != 0,
             former: Former::read(from)?,
             doubt: Doubt::read(from)?,
+            is_alone: from.byte()? != 0,
         })
     }
 }

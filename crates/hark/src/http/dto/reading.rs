@@ -201,6 +201,11 @@ pub(crate) struct ReasonDto<'a> {
     pub(crate) signal: &'a str,
     /// `above`, `below` or `within` what was expected.
     pub(crate) direction: &'a str,
+    /// The signal's share in what made the verdict, 0 to 1.
+    pub(crate) share: f64,
+    /// What of the signal is unusual: `value`, `rising`, `falling`, `restless`, `still`, `together`, `stuck`, `worn` or `limit`; where forests
+    /// judge each signal, the feature that weighs most, such as `z_score`.
+    pub(crate) feature: &'a str,
     /// One plain sentence.
     pub(crate) text: &'a str,
 }
@@ -210,6 +215,8 @@ impl<'a> From<&'a Reason> for ReasonDto<'a> {
         Self {
             signal: &reason.signal,
             direction: reason.direction.as_str(),
+            share: reason.share,
+            feature: &reason.feature,
             text: &reason.text,
         }
     }

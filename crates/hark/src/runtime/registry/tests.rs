@@ -1,5 +1,7 @@
 //! The registry in a bucket, in memory; and in a service's bucket when the environment names one.
 
+mod google;
+
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;

@@ -1,9 +1,6 @@
-//! A circuit breaker: who failed several times in a row is left alone for a while, and then tried once.
+//! A circuit breaker: who failed is left alone for a while, and then tried once.
 
 use std::time::Duration;
-
-/// So many failures in a row open it.
-const FAILURES: u32 = 3;
 
 /// How long it stays open at first; that doubles with each failed trial, up to the longest.
 const FIRST: Duration = Duration::from_millis(500);
@@ -14,8 +11,19 @@ const LONGEST: Duration = Duration::from_secs(10);
 pub(super) enum Breaker {
     /// Everybody may ask.
     Closed { failures: u32 },
-    /// Nobody may ask before this instant. Who asks first after it tries, and the others wait on.
+    /// Nobody may ask. Who comes first after this instant sets off a trial.
     Open { until: Duration, wait: Duration },
+}
+
+/// What somebody may do who has a question.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Leave {
+    /// Ask.
+    Ask,
+    /// Have it tried whether there is an answer, and go on without one.
+    Try,
+    /// Go on without an answer.
+    Pass,
 }
 
 /// A change that somebody should hear of.
@@ -28,18 +36,15 @@ pub(super) enum Turn {
 impl Breaker {
     pub(super) const NEW: Self = Self::Closed { failures: 0 };
 
-    /// Whether one may ask now.
-    pub(super) fn ask(self, now: Duration) -> (Self, bool) {
+    /// What one may do now.
+    pub(super) fn ask(self, now: Duration) -> (Self, Leave) {
         match self {
-            Self::Closed { .. } => (self, true),
-            Self::Open { until, .. } if now < until => (self, false),
-            Self::Open { wait, .. } => (
-                Self::Open {
-                    until: now + wait,
-                    wait,
-                },
-                true,
-            ),
+            Self::Closed { .. } => (self, Leave::Ask),
+            Self::Open { until, .. } if now < until => (self, Leave::Pass),
+            Self::Open { wait, .. } => {
+                let until = now + wait;
+                (Self::Open { until, wait }, Leave::Try)
+            }
         }
     }
 
@@ -51,10 +56,10 @@ impl Breaker {
         }
     }
 
-    /// No answer came in time, or one that means nothing.
-    pub(super) fn fail(self, now: Duration) -> (Self, Option<Turn>) {
+    /// No answer came in time, or one that means nothing. The last of `most` failures in a row opens it.
+    pub(super) fn fail(self, now: Duration, most: u32) -> (Self, Option<Turn>) {
         match self {
-            Self::Closed { failures } if failures + 1 < FAILURES => (Self::Closed { failures: failures + 1 }, None),
+            Self::Closed { failures } if failures + 1 < most => (Self::Closed { failures: failures + 1 }, None),
             Self::Closed { .. } => {
                 let open = Self::Open {
                     until: now + FIRST,
@@ -62,13 +67,19 @@ impl Breaker {
                 };
                 (open, Some(Turn::Opened))
             }
+            // Of a question that was asked before it opened.
+            Self::Open { .. } => (self, None),
+        }
+    }
+
+    /// A trial failed.
+    pub(super) fn fail_again(self, now: Duration) -> Self {
+        match self {
+            Self::Closed { .. } => self,
             Self::Open { wait, .. } => {
                 let wait = (wait * 2).min(LONGEST);
-                let open = Self::Open {
-                    until: now + wait,
-                    wait,
-                };
-                (open, None)
+                let until = now + wait;
+                Self::Open { until, wait }
             }
         }
     }
@@ -84,21 +95,22 @@ mod tests {
         let mut it = Breaker::NEW;
         for nth in 0..3 {
             let turn;
-            (it, turn) = it.fail(at(nth));
+            (it, turn) = it.fail(at(nth), 3);
             assert_eq!(turn.is_some(), nth == 2, "failure {nth}");
         }
-        assert!(!it.ask(at(400)).1);
+        assert!(it.ask(at(400)).1 == Leave::Pass);
         let (trying, may) = it.ask(at(502));
-        assert!(may && !trying.ask(at(503)).1, "one trial at a time");
-        let (again, turn) = trying.fail(at(510));
-        assert!(turn.is_none() && !again.ask(at(1_400)).1 && again.ask(at(1_510)).1);
+        assert!(may == Leave::Try && trying.ask(at(503)).1 == Leave::Pass, "one trial at a time");
+        assert_eq!(trying.fail(at(505), 3), (trying, None), "asked before it opened");
+        let again = trying.fail_again(at(510));
+        assert!(again.ask(at(1_400)).1 == Leave::Pass && again.ask(at(1_510)).1 == Leave::Try);
         assert_eq!(again.succeed(), (Breaker::NEW, Some(Turn::Closed)));
     }
 
     #[test]
     fn a_success_forgets_the_failures_before_it() {
-        let (it, _) = Breaker::NEW.fail(Duration::ZERO);
-        let (it, _) = it.fail(Duration::ZERO);
+        let (it, _) = Breaker::NEW.fail(Duration::ZERO, 3);
+        let (it, _) = it.fail(Duration::ZERO, 3);
         let (it, turn) = it.succeed();
         assert_eq!((it, turn), (Breaker::NEW, None));
     }

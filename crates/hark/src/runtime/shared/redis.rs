@@ -1,6 +1,6 @@
 //! Redis behind a circuit breaker: every question ends in time, and one without an answer is no failure of the asker.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context;
@@ -9,16 +9,22 @@ use redis::{Client, FromRedisValue, Pipeline};
 use tokio::time::{Instant, timeout};
 use tracing::{info, warn};
 
-use super::breaker::{Breaker, Turn};
+use super::breaker::{Breaker, Leave, Turn};
 use crate::metrics::shared as metrics;
 
+/// How long a trial may take, for which nobody waits.
+const TRIAL: Duration = Duration::from_millis(250);
+
 /// One user's way to Redis.
+#[derive(Clone)]
 pub(super) struct Redis {
     client: Client,
     what: &'static str,
     patience: Duration,
+    /// So many failures in a row open the breaker.
+    most: u32,
     begun: Instant,
-    state: Mutex<State>,
+    state: Arc<Mutex<State>>,
 }
 
 struct State {
@@ -27,44 +33,73 @@ struct State {
 }
 
 impl Redis {
-    /// Nothing is asked yet. `what` is what it is used for, for the log.
-    pub(super) fn new(url: &str, what: &'static str, patience: Duration) -> anyhow::Result<Self> {
+    /// Nothing is asked yet. `what` is what it is used for, for the log; it is left alone after `most` failures.
+    pub(super) fn new(url: &str, what: &'static str, patience: Duration, most: u32) -> anyhow::Result<Self> {
         let client = Client::open(url).context("`redis.url` names no Redis\nhint: write redis://host:6379")?;
         Ok(Self {
             client,
             what,
             patience,
+            most,
             begun: Instant::now(),
-            state: Mutex::new(State {
+            state: Arc::new(Mutex::new(State {
                 breaker: Breaker::NEW,
                 connection: None,
-            }),
+            })),
         })
     }
 
-    /// Asks; none when there is no answer in time, or it was left alone. Dropping the question harms nothing.
+    /// Asks; none when there is no answer in time, or it is left alone. Dropping the question harms nothing.
     pub(super) async fn ask<T: FromRedisValue>(&self, question: &Pipeline) -> Option<T> {
-        let connection = self.admit()?;
-        let asked = async {
-            let mut connection = match connection {
-                Some(connection) => connection,
-                None => self.client.get_multiplexed_async_connection().await?,
-            };
-            let answer = question.query_async(&mut connection).await?;
-            Ok::<_, redis::RedisError>((answer, connection))
+        let (leave, connection) = self.admit();
+        match leave {
+            Leave::Ask => match timeout(self.patience, self.answer(connection, question)).await {
+                Ok(Ok((answer, connection))) => {
+                    self.succeeded(connection);
+                    Some(answer)
+                }
+                Ok(Err(cause)) => {
+                    self.failed(&cause.to_string());
+                    None
+                }
+                Err(_) => {
+                    self.failed("no answer in time");
+                    None
+                }
+            },
+            Leave::Pass => None,
+            Leave::Try => {
+                let it = self.clone();
+                // Nobody waits for a trial: it ends by itself soon, and only later questions gain by it.
+                tokio::spawn(async move { it.try_again().await });
+                None
+            }
+        }
+    }
+
+    async fn answer<T: FromRedisValue>(
+        &self,
+        connection: Option<MultiplexedConnection>,
+        question: &Pipeline,
+    ) -> redis::RedisResult<(T, MultiplexedConnection)> {
+        let mut connection = match connection {
+            Some(connection) => connection,
+            None => self.client.get_multiplexed_async_connection().await?,
         };
-        match timeout(self.patience, asked).await {
-            Ok(Ok((answer, connection))) => {
-                self.succeeded(connection);
-                Some(answer)
-            }
-            Ok(Err(cause)) => {
-                self.failed(&cause.to_string());
-                None
-            }
-            Err(_) => {
-                self.failed("no answer in time");
-                None
+        let answer = question.query_async(&mut connection).await?;
+        Ok((answer, connection))
+    }
+
+    /// Asks for nothing but an answer.
+    async fn try_again(&self) {
+        let mut question = redis::pipe();
+        question.ping().ignore();
+        match timeout(TRIAL, self.answer::<()>(None, &question)).await {
+            Ok(Ok(((), connection))) => self.succeeded(connection),
+            _ => {
+                metrics::redis_failed(self.what);
+                let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+                state.breaker = state.breaker.fail_again(self.begun.elapsed());
             }
         }
     }
@@ -74,11 +109,11 @@ impl Redis {
         self.failed("what it gave is not what was put there");
     }
 
-    fn admit(&self) -> Option<Option<MultiplexedConnection>> {
+    fn admit(&self) -> (Leave, Option<MultiplexedConnection>) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let (breaker, may) = state.breaker.ask(self.begun.elapsed());
+        let (breaker, leave) = state.breaker.ask(self.begun.elapsed());
         state.breaker = breaker;
-        may.then(|| state.connection.clone())
+        (leave, state.connection.clone())
     }
 
     fn succeeded(&self, connection: MultiplexedConnection) {
@@ -95,7 +130,7 @@ impl Redis {
     fn failed(&self, cause: &str) {
         metrics::redis_failed(self.what);
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let (breaker, turn) = state.breaker.fail(self.begun.elapsed());
+        let (breaker, turn) = state.breaker.fail(self.begun.elapsed(), self.most);
         state.breaker = breaker;
         state.connection = None;
         if turn == Some(Turn::Opened) {

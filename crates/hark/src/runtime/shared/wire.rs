@@ -49,8 +49,8 @@ struct VerdictDto {
     score: f64,
     is_anomaly: bool,
     signals: Vec<Option<JudgementDto>>,
-    /// Signal, direction, text.
-    reasons: Vec<(String, String, String)>,
+    /// Signal, direction, share, feature, text.
+    reasons: Vec<(String, String, f64, String, String)>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -163,7 +163,16 @@ impl From<&Verdict> for VerdictDto {
             is_anomaly: it.is_anomaly,
             expected: it.expected.map(|it| (it.low, it.high)),
         };
-        let reason = |it: &Reason| (it.signal.clone(), it.direction.as_str().to_owned(), it.text.clone());
+        let reason = |it: &Reason| {
+            let direction = it.direction.as_str().to_owned();
+            (
+                it.signal.clone(),
+                direction,
+                it.share,
+                it.feature.clone(),
+                it.text.clone(),
+            )
+        };
         Self {
             model_version: it.model_version.to_string(),
             score: it.score,
@@ -186,11 +195,13 @@ impl VerdictDto {
             is_anomaly: it.is_anomaly,
             expected: it.expected.map(|(low, high)| Span { low, high }),
         };
-        let reason = |(signal, direction, text): (String, String, String)| {
+        let reason = |(signal, direction, share, feature, text): (String, String, f64, String, String)| {
             let direction = Direction::from_name(&direction).context("it has a reason without direction")?;
             Ok(Reason {
                 signal,
                 direction,
+                share,
+                feature,
                 text,
             })
         };
