@@ -67,22 +67,23 @@ def tables(data, folder, wanted):
 
 
 def measure(table, labels, verdicts):
-    """False alarms, all incidents, and weeks of normal time on the test rows."""
+    """False alarms, all incidents, weeks of normal time on the test rows, and the share of it that is flagged."""
     rows = pd.read_csv(table, usecols=["series", "timestamp", "split"])
     times = pd.to_datetime(rows.timestamp, format="ISO8601", utc=True)
     rows["at"] = (times - pd.Timestamp(0, tz="UTC")).dt.total_seconds()
     rows["label"] = labels if labels is not None else False
     rows = rows.join(pd.read_csv(verdicts, usecols=["flag", "incident"]))
-    false, opened, weeks = 0, 0, 0.0
+    false, opened, weeks, flagged, normal = 0, 0, 0.0, 0, 0
     for _, device in rows.groupby("series", sort=False):
         at, test = device["at"].to_numpy(), (device.split == "test").to_numpy()
         odd = np.where(device.label, at, -np.inf)
         is_normal = test & (at - np.maximum.accumulate(odd) > AFTERMATH)
+        flagged, normal = flagged + (device.flag.to_numpy()[is_normal] > 0).sum(), normal + is_normal.sum()
         weeks += is_normal.sum() * np.median(np.diff(at)) / WEEK
         for it in np.flatnonzero(device.incident.to_numpy() & test):
             opened += 1
             false += bool(is_normal[it])
-    return false, opened, weeks
+    return false, opened, weeks, 100 * flagged / max(normal, 1)
 
 
 def judge(false, weeks, budget):
@@ -123,8 +124,8 @@ def main():
                 with table.open() as rows, verdicts.open("w") as to:
                     command = [folder / "judge", arguments.kind, str(budget)]
                     run = subprocess.run(command, stdin=rows, stdout=to, stderr=subprocess.PIPE, check=True, text=True)
-                false, opened, weeks = measure(table, labels, verdicts)
-                result = {"set": name, "budget": budget, "weeks": weeks, "incidents": opened, "false alarms": false}
+                false, opened, weeks, flagged = measure(table, labels, verdicts)
+                result = {"set": name, "budget": budget, "weeks": weeks, "incidents": opened, "false alarms": false, "flagged %": flagged}
                 limits = [float(it) for it in run.stderr.split(",")]
                 results.append(result | judge(false, weeks, budget) | {"why": why(budget, *limits)})
                 tell(results[-1])
@@ -134,7 +135,7 @@ def main():
 
 def tell(it):
     rate = f"{it['rate']:8.2f} [{it['low']:.2f}, {it['high']:.2f}]"
-    counts = f"{it['false alarms']:5} of {it['incidents']:5} incidents in {it['weeks']:7.2f} device-weeks"
+    counts = f"{it['flagged %']:6.3f} % flagged  {it['false alarms']:5} of {it['incidents']:5} incidents in {it['weeks']:7.2f} device-weeks"
     print(f"{it['set']:36} budget {it['budget']:6} a week: {rate:30} {counts}  held: {it['held']}  {it['why']}", flush=True)
 
 

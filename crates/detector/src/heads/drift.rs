@@ -1,6 +1,7 @@
 //! Head A: is the device drifting from its own recent self? Per signal a level, a scale and a time-of-day profile; over
 //! all signals three banks: the largest deviation, the smoothed deviations, the roughness.
 
+mod codec;
 mod doubt;
 mod hold;
 
@@ -300,67 +301,6 @@ impl SignalDrift {
     /// Takes the newest value for part of a new level.
     fn adopt(&mut self, value: f64, weights: &Weights, nth: u32) {
         self.level.adopt(value - self.center, weights, nth);
-    }
-
-    fn write(&self, to: &mut Writer<'_>) {
-        self.profile.write(to);
-        self.level.write(to);
-        let numbers = [
-            self.variance,
-            self.smooth,
-            self.rough,
-            self.last,
-            self.age,
-            self.long_mean,
-            self.long_spread,
-            self.center,
-        ];
-        numbers.iter().for_each(|it| to.double(*it));
-        to.count(self.seen);
-        self.parts.iter().for_each(|it| to.single(*it));
-        to.single(self.scale);
-        to.single(self.lasting);
-        to.double(self.value);
-        to.count(self.repeats);
-        to.single(self.usual_repeats);
-        to.byte(u8::from(self.is_signed));
-        self.former.write(to);
-        self.doubt.write(to);
-        to.byte(u8::from(self.is_alone));
-    }
-
-    fn read(from: &mut Reader<'_>) -> Result<Self, StateError> {
-        let profile = Profile::read(from)?;
-        let level = Level::read(from)?;
-        let mut numbers = [0.0; 8];
-        for number in &mut numbers {
-            *number = from.double()?;
-        }
-        let [variance, smooth, rough, last, age, long_mean, long_spread, center] = numbers;
-        let seen = from.count()?;
-        Ok(Self {
-            profile,
-            level,
-            variance,
-            smooth,
-            rough,
-            last,
-            age,
-            seen,
-            long_mean,
-            long_spread,
-            center,
-            parts: [from.single()?, from.single()?, from.single()?],
-            scale: from.single()?,
-            lasting: from.single()?,
-            value: from.double()?,
-            repeats: from.count()?,
-            usual_repeats: from.single()?,
-            is_signed: from.byte()? != 0,
-            former: Former::read(from)?,
-            doubt: Doubt::read(from)?,
-            is_alone: from.byte()? != 0,
-        })
     }
 }
 
