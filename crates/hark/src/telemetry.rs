@@ -84,7 +84,10 @@ pub(crate) fn mark(messages: &mut [Message]) {
 
 /// Makes the span of a batch part of the trace that its first marked message is in, and links it to the others'.
 pub(crate) fn join_traces(span: &Span, messages: &[Message]) {
-    let marks: BTreeSet<&String> = messages.iter().filter_map(|it| it.attributes.get(TRACEPARENT)).collect();
+    let marks: BTreeSet<&String> = messages
+        .iter()
+        .filter_map(|it| it.attributes.get(TRACEPARENT))
+        .collect();
     let first = messages.iter().find_map(|it| it.attributes.get(TRACEPARENT));
     let Some(first) = first else { return };
     let context = |mark: &String| {

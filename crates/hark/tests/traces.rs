@@ -138,7 +138,10 @@ fn a_request_is_a_span_in_the_trace_of_its_sender_and_so_is_the_batch_that_its_r
     let api = line.split_whitespace().nth(1).unwrap();
     let trace = "4bf92f3577b34da6a3ce929d0e0e4736";
     let sender = format!("00-{trace}-00f067aa0ba902b7-01");
-    ureq::get(format!("{api}/livez")).header("traceparent", &sender).call().unwrap();
+    ureq::get(format!("{api}/livez"))
+        .header("traceparent", &sender)
+        .call()
+        .unwrap();
     let reading = r#"{"device_id":"a","timestamp":"2026-01-01T00:00:00Z","temperature":20}"#;
     let posted = ureq::post(format!("{api}/api/v1/readings"))
         .header("traceparent", &sender)
@@ -160,7 +163,12 @@ fn a_request_is_a_span_in_the_trace_of_its_sender_and_so_is_the_batch_that_its_r
     // The consumer that took the reading goes on with the trace of the request that brought it.
     let posted = requests.clone().find(|it| is_of(it, "/api/v1/readings")).unwrap();
     let batch = spans.iter().find(|it| it.name == "batch" && it.trace == trace);
-    assert_eq!(batch.unwrap_or_else(|| panic!("no span of the batch: {spans:?}")).parent, posted.id);
+    assert_eq!(
+        batch
+            .unwrap_or_else(|| panic!("no span of the batch: {spans:?}"))
+            .parent,
+        posted.id
+    );
     lines.for_each(drop);
     assert_eq!(hark.wait().unwrap().code(), Some(0));
 }

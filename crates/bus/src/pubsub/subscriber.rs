@@ -241,7 +241,6 @@ impl Subscriber for PubsubSubscriber {
     }
 }
 
-
 /// The receipt of one batch. A handler that is dropped gives its message back.
 struct InHand {
     handlers: Vec<Handler>,
@@ -301,7 +300,11 @@ impl Receipt for InHand {
             if let Some(key) = &message.ordering_key {
                 self.firsts.remove(key);
             }
-            later.push(Pulled { message, place, handler });
+            later.push(Pulled {
+                message,
+                place,
+                handler,
+            });
         }
         self.put_off.put(later);
         Vec::new()

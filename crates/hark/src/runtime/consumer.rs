@@ -437,7 +437,11 @@ fn put_off(
             now.push(it);
         }
     }
-    debug!(devices = waiting.len(), messages = later.len(), "messages wait for others before them");
+    debug!(
+        devices = waiting.len(),
+        messages = later.len(),
+        "messages wait for others before them"
+    );
     let kept = receipt.put_off(later);
     debug_assert!(kept.is_empty(), "a bus that processes share lets messages wait");
     now

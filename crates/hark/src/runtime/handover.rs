@@ -125,7 +125,10 @@ impl Consumer {
     }
 
     async fn ask_warehouse(&self, devices: &[DeviceId]) {
-        debug!(devices = devices.len(), "asking the warehouse for the states of devices");
+        debug!(
+            devices = devices.len(),
+            "asking the warehouse for the states of devices"
+        );
         let states = match self.warehouse.device_states_of(devices).await {
             Ok(states) => states,
             Err(cause) => {
@@ -141,7 +144,8 @@ impl Consumer {
     }
 
     fn is_known(&self, device_id: &DeviceId) -> bool {
-        self.fleet.read(device_id, |it| it.is_some_and(|it| it.last().is_some()))
+        self.fleet
+            .read(device_id, |it| it.is_some_and(|it| it.last().is_some()))
     }
 
     /// The first of these ascending times before which readings may be missing; none where that cannot be said.

@@ -57,7 +57,12 @@ impl Shared {
         Ok(Some(Arc::new(Self {
             id: format!("{}-{}", std::process::id(), clock::now().as_micros()),
             names: Names(config.prefix.clone()),
-            states: Redis::new(url.as_str(), "states and events", PATIENCE_FOR_STATES, FAILURES_FOR_STATES)?,
+            states: Redis::new(
+                url.as_str(),
+                "states and events",
+                PATIENCE_FOR_STATES,
+                FAILURES_FOR_STATES,
+            )?,
             trouble: states::Trouble::default(),
             answers: Redis::new(url.as_str(), "answers", config.patience, 1)?,
         })))

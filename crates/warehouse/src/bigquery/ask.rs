@@ -158,8 +158,14 @@ mod tests {
 
     #[test]
     fn a_keyword_as_a_name_is_found_unless_it_is_quoted() {
-        assert_eq!(bare_keyword("SELECT x FROM `a.b` WHERE action = 'at' ORDER BY at"), Some("at"));
+        assert_eq!(
+            bare_keyword("SELECT x FROM `a.b` WHERE action = 'at' ORDER BY at"),
+            Some("at")
+        );
         assert_eq!(bare_keyword("SELECT `at` FROM `of` WHERE x = @from"), Some("from"));
-        assert_eq!(bare_keyword("SELECT `at`, last FROM `a.set` WHERE action = 'at all'"), None);
+        assert_eq!(
+            bare_keyword("SELECT `at`, last FROM `a.set` WHERE action = 'at all'"),
+            None
+        );
     }
 }

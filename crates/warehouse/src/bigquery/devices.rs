@@ -178,10 +178,7 @@ fn device(device_id: DeviceId, known: Known) -> Result<Device, WarehouseError> {
 
 /// The state of every device that has one, or of those that are asked for. That of the writer which knows the newest
 /// reading counts: one that lost its lease may have told last.
-pub(super) async fn states(
-    core: &Core,
-    only: Option<&[DeviceId]>,
-) -> Result<Vec<(DeviceId, Vec<u8>)>, WarehouseError> {
+pub(super) async fn states(core: &Core, only: Option<&[DeviceId]>) -> Result<Vec<(DeviceId, Vec<u8>)>, WarehouseError> {
     let condition = match only {
         Some(_) => "state IS NOT NULL AND device_id IN UNNEST(@devices)",
         None => "state IS NOT NULL",

@@ -100,7 +100,10 @@ mod tests {
         }
         assert!(it.ask(at(400)).1 == Leave::Pass);
         let (trying, may) = it.ask(at(502));
-        assert!(may == Leave::Try && trying.ask(at(503)).1 == Leave::Pass, "one trial at a time");
+        assert!(
+            may == Leave::Try && trying.ask(at(503)).1 == Leave::Pass,
+            "one trial at a time"
+        );
         assert_eq!(trying.fail(at(505), 3), (trying, None), "asked before it opened");
         let again = trying.fail_again(at(510));
         assert!(again.ask(at(1_400)).1 == Leave::Pass && again.ask(at(1_510)).1 == Leave::Try);

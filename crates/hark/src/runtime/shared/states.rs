@@ -108,7 +108,8 @@ impl Shared {
         if owners.remove(0).is_some() {
             self.trouble.hear();
         }
-        let of_others = |owner: &Option<Vec<u8>>| owner.as_deref().is_some_and(|it| owner_name(it) != self.id.as_bytes());
+        let of_others =
+            |owner: &Option<Vec<u8>>| owner.as_deref().is_some_and(|it| owner_name(it) != self.id.as_bytes());
         let named = devices.iter().copied().zip(&owners);
         let foreign: Vec<&DeviceId> = named.clone().filter(|it| of_others(it.1)).map(|it| it.0).collect();
         self.adopt_all(fleet, &foreign).await;
@@ -160,7 +161,9 @@ impl Shared {
         question.ignore();
         question.publish(&channel, seal(&channel, &told)).ignore();
         if self.trouble.is_untold() {
-            question.set_ex(self.names.of(TROUBLED), &self.id, TROUBLED_SECS).ignore();
+            question
+                .set_ex(self.names.of(TROUBLED), &self.id, TROUBLED_SECS)
+                .ignore();
         }
         // Without an answer followers and other consumers read what the warehouse has.
         match self.states.ask(&question).await {

@@ -155,7 +155,11 @@ async fn a_device_that_moves_to_another_consumer_goes_on_with_its_history() {
     assert_eq!((heard(&there, &pump), unsure), (3, vec![(&pump, true)]));
     server.cli(&["FLUSHALL"]);
     let unsure = other.take_up(&there, &HashSet::from([&pump])).await;
-    assert_eq!(unsure, [(&pump, false)], "nothing lies there, so the warehouse may know more");
+    assert_eq!(
+        unsure,
+        [(&pump, false)],
+        "nothing lies there, so the warehouse may know more"
+    );
 }
 
 fn judged(device_id: &DeviceId) -> Judged {
