@@ -141,3 +141,21 @@ async fn a_service_that_is_away_is_unavailable() {
     let failure = PubsubSubscriber::open(away).await.err().unwrap();
     assert_eq!(failure.kind, BusErrorKind::Unavailable, "{failure}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_put_off_comes_again_before_what_follows_it() {
+    let (publisher, mut subscriber) = ends(&options()).await;
+    let sent: Vec<Message> = (0..3).map(|nth| conformance::message("a", nth)).collect();
+    publisher.publish(vec![sent[0].clone()]).await.unwrap();
+    let (messages, mut receipt) = subscriber.pull().await.unwrap().unwrap().into_parts();
+    let later = messages.into_iter().enumerate().collect();
+    assert_eq!(receipt.put_off(later), []);
+    receipt.settle(Vec::new()).await.unwrap();
+    publisher.publish(sent[1..].to_vec()).await.unwrap();
+    let mut came = Vec::new();
+    while came.len() < sent.len() {
+        came.extend(settled(subscriber.pull().await.unwrap().unwrap()).await);
+    }
+    let payloads = |of: &[Message]| of.iter().map(|it| it.payload.clone()).collect::<Vec<_>>();
+    assert_eq!(payloads(&came), payloads(&sent));
+}

@@ -288,8 +288,8 @@ pub(super) async fn counts(core: &Core, now: Timestamp) -> Result<Vec<IncidentCo
         .filter(|it| !UNCOUNTED.contains(&it.name.as_str()))
         .collect();
     let condition = "began >= TIMESTAMP_MICROS(@first) AND began < TIMESTAMP_MICROS(@until) \
-         QUALIFY COUNTIF(closed_at IS NOT NULL) OVER (PARTITION BY incident_id) = 0 \
-         AND (COUNTIF(action != 'told') OVER (PARTITION BY incident_id) > 0 \
+         QUALIFY MAX(closed_at) OVER (PARTITION BY incident_id) IS NULL \
+         AND (SUM(IF(action = 'told', 0, 1)) OVER (PARTITION BY incident_id) > 0 \
          OR ROW_NUMBER() OVER (PARTITION BY incident_id ORDER BY `at`, seq) = 1 \
          OR ROW_NUMBER() OVER (PARTITION BY incident_id ORDER BY last DESC, readings DESC, `at` DESC) = 1)";
     let question = super::ranged(Question::new(rows_of(core, &read, condition)), TimeRange::ALL);

@@ -60,8 +60,8 @@ pub(super) async fn page(core: &Core, query: &ReadingQuery) -> Result<Page<Judge
             range.start = range.start.max(at);
         }
         condition += &format!(
-            " AND (timestamp {side} TIMESTAMP_MICROS(@at) \
-             OR (timestamp = TIMESTAMP_MICROS(@at) AND device_id {side} @after))"
+            " AND (timestamp {side} TIMESTAMP_MICROS(@instant) \
+             OR (timestamp = TIMESTAMP_MICROS(@instant) AND device_id {side} @after))"
         );
     }
     // Which of two rows of one reading counts is settled before it is asked what they say.
@@ -77,7 +77,7 @@ pub(super) async fn page(core: &Core, query: &ReadingQuery) -> Result<Page<Judge
         question = question.text("device", device_id.as_str());
     }
     if let Some(place) = &after {
-        question = question.whole("at", place.micros).text("after", &place.device_id);
+        question = question.whole("instant", place.micros).text("after", &place.device_id);
     }
     let mut items = Vec::new();
     let asked = core.each(question, ask::kinds(&core.columns), |mut cells| {
