@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use detector::TrainError;
+use detector::{Bar, TrainError};
 use domain::{TimeRange, Timestamp};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
@@ -25,6 +25,8 @@ use crate::{metrics, shutdown};
 
 /// When a training that failed, or had too little to learn from, is tried again.
 const AGAIN: Duration = Duration::from_secs(60);
+
+const WEEK_SECONDS: f64 = 7.0 * 86_400.0;
 
 /// Trains, and says what came of it. It may run beside the process that serves.
 pub(crate) async fn run(config: Config, args: TrainArgs) -> anyhow::Result<()> {
@@ -152,10 +154,17 @@ pub(crate) fn sentence(trained: &Trained) -> String {
         ),
         None => format!("no labels; {:.5} of the readings flagged", report.flag_rate),
     };
+    // From the time that all devices were watched together, in weeks.
+    let interval = WEEK_SECONDS / (model.bar.resolves() * model.provenance.readings.max(1) as f64);
+    let most = Bar::most(interval);
     let short = match (model.budget(), model.bar.resolves()) {
         (Some(budget), least) if budget < least => format!(
             "; the budget of {budget} false alarms a device and week is less than one in all that was seen ({least:.2}): it is \
              kept by continuing the tail of the scores, which nothing has shown yet"
+        ),
+        (Some(budget), _) if budget > most => format!(
+            "; the budget of {budget} false alarms a device and week is more than the {most:.0} that can begin with a reading \
+             every {interval:.0} s: incidents run into one another, and there will be fewer"
         ),
         _ => String::new(),
     };
