@@ -140,11 +140,8 @@ impl Evaluation {
     /// What was measured. `names` are the signals' names, in the order of the verdicts.
     #[must_use]
     pub fn report(&self, names: &[&str]) -> Report {
-        let device_days = self
-            .spans
-            .values()
-            .map(|(first, last)| last.seconds_since(*first) / 86_400.0)
-            .sum::<f64>();
+        let micros: i128 = self.spans.values().map(|(first, last)| last.micros_since(*first)).sum();
+        let device_days = micros as f64 / 86_400e6;
         let flags = self.combined.flagged.iter().filter(|it| **it).count();
         let signals = names.iter().zip(&self.signals).map(|(name, scores)| SignalReport {
             name: (*name).to_owned(),

@@ -326,11 +326,13 @@ impl FeaturePass {
 
     /// How long the devices were watched, and how often they report.
     fn watched(&self) -> Watched {
-        let seconds: f64 = self
+        // Whole numbers, whose sum does not depend on the order of the devices.
+        let micros: i128 = self
             .states
             .iter()
-            .filter_map(|(device, state)| Some(state.last()?.seconds_since(*self.first_seen.get(device)?)))
+            .filter_map(|(device, state)| Some(state.last()?.micros_since(*self.first_seen.get(device)?)))
             .sum();
+        let seconds = micros as f64 / 1e6;
         let intervals = self.readings.saturating_sub(self.states.len() as u64).max(1) as f64;
         Watched {
             weeks: seconds / WEEK_SECONDS,

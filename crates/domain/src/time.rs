@@ -122,6 +122,12 @@ impl Timestamp {
         (self.0.saturating_sub(earlier.0)) as f64 / 1e6
     }
 
+    /// The microseconds since an earlier instant, negative when it is later; sums of them are exact in any order.
+    #[must_use]
+    pub fn micros_since(self, earlier: Self) -> i128 {
+        i128::from(self.0) - i128::from(earlier.0)
+    }
+
     /// The hour of the day in UTC, 0 to 23.
     #[must_use]
     pub fn hour(self) -> u8 {
