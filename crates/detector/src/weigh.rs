@@ -96,8 +96,8 @@ impl Model {
         let compared = combined.score + event - shift;
         let weekly = self.bar.weekly(compared, interval);
         let is_worn = evidence.worn.is_some();
-        let tells =
-            (compared >= LEAST_LINE || is_worn) && self.budget().is_some_and(|budget| is_worn || weekly <= budget);
+        let is_rare = |budget| compared >= LEAST_LINE && weekly <= budget;
+        let tells = self.budget().is_some_and(|budget| is_worn || is_rare(budget));
         let line = self.line + OWN * shift.max(0.0);
         let mut weighed = Weighed {
             state,
@@ -128,8 +128,8 @@ impl Model {
         (reading.values.iter().enumerate().filter_map(of).fold(0.0, f64::max) + 1e-3).ln()
     }
 
-    /// What is usual for a device that is little known: what is for its peers, those of its type at
-    /// its site, or else of its type, or else the fleet.
+    /// What is usual for a device that is little known: what is for its peers, those of its type at its site, or else of
+    /// its type, or else the fleet.
     fn usual(&self, state: &DeviceState, reading: &Reading, at: usize) -> Option<Usual> {
         match self.peers.of(reading).and_then(|it| it[at]) {
             Some(baseline) => Some(self.extractor.usual_among(baseline, state, at)),

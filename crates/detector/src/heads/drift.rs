@@ -29,8 +29,7 @@ const SMOOTH_CLIP: f64 = 3.0;
 const ALONE: f64 = 8.0;
 
 /// While a device learns its scale, what came late counts more than what came early, before its level and the course of
-/// its day were known: the weight of the `t`-th reading is this over `t` (polynomial-decay averaging, Shamir and Zhang 2013,
-/// section 4).
+/// its day were known: the weight of the `t`-th reading is this over `t` (polynomial-decay averaging, Shamir and Zhang 2013).
 const LATER: f64 = 2.0;
 
 /// What one signal moves the level by is clipped at so many scales.

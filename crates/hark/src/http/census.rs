@@ -2,9 +2,9 @@
 //!
 //! A device is silent when it was not heard (by the server's clock) for five times its usual interval, and never before
 //! the configured grace is over. The usual interval is the one that the consumer has learned; for a device with too few
-//! readings it is a day divided by its readings of the last 24 hours, and one that sent none in that day is silent. A device is odd when an incident of it is
-//! open or being seen to, when three of its last five readings are anomalous, or when the last one is and came within five
-//! minutes.
+//! readings it is a day divided by its readings of the last 24 hours, and one that sent none in that day is silent. A
+//! device is odd when an incident of it is open or being seen to, when three of its last five readings are anomalous, or
+//! when the last one is and came within five minutes.
 
 use std::collections::HashMap;
 use std::time::Duration;

@@ -57,8 +57,8 @@ use crate::app::App;
 /// How long a summary or the devices' states stay as they were computed.
 const FRESH: Duration = Duration::from_secs(2);
 
-/// How long what people said stays, where the warehouse reads its whole table for that.
-const FRESH_OF_SHARED: Duration = Duration::from_secs(60);
+/// How long what metrics tell of people's words stays: it takes all labelled incidents and the models that told them.
+const FRESH_WORDS: Duration = Duration::from_secs(60);
 
 /// The path whose answers never end.
 pub(crate) const STREAM: &str = "/api/v1/stream";
@@ -89,11 +89,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         names: Arc::new(FieldNames::new(&app.config.signals)),
         census: Arc::new(Cached::new(FRESH)),
         summaries: Arc::new(Cached::new(FRESH)),
-        words: Arc::new(Cached::new(if app.config.warehouse.kind.is_shared() {
-            FRESH_OF_SHARED
-        } else {
-            FRESH
-        })),
+        words: Arc::new(Cached::new(FRESH_WORDS)),
         streams: Arc::new(Semaphore::new(MAX_STREAMS)),
         app,
     };

@@ -203,8 +203,8 @@ pub(crate) struct ReasonDto<'a> {
     pub(crate) direction: &'a str,
     /// The signal's share in what made the verdict, 0 to 1.
     pub(crate) share: f64,
-    /// What of the signal is unusual: `value`, `rising`, `falling`, `restless`, `still`, `together`, `stuck`, `worn` or `limit`; where forests
-    /// judge each signal, the feature that weighs most, such as `z_score`.
+    /// What of the signal is unusual: `value`, `rising`, `falling`, `restless`, `still`, `together`, `stuck`, `worn` or
+    /// `limit`; where forests judge each signal, the feature that weighs most, such as `z_score`.
     pub(crate) feature: &'a str,
     /// One plain sentence.
     pub(crate) text: &'a str,
