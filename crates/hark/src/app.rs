@@ -7,7 +7,7 @@ mod google;
 mod prepare;
 
 use std::collections::HashSet;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Once};
 use std::time::Duration;
 
 use anyhow::Context;
@@ -457,17 +457,10 @@ async fn drop_old(app: Arc<App>, retention: Duration) -> anyhow::Result<()> {
     }
 }
 
-/// The recorder of this process, installed at the first call.
+/// The recorder of a process that works on readings: everything that may come to be counted is there from the first call.
 pub(crate) fn prometheus(signals: &Signals) -> PrometheusHandle {
-    static HANDLE: OnceLock<PrometheusHandle> = OnceLock::new();
-    let install = || {
-        let recorder = crate::metrics::recorder();
-        let handle = recorder.handle();
-        if metrics::set_global_recorder(recorder).is_err() {
-            warn!("another metrics recorder is in place, /metrics stays empty");
-        }
-        crate::metrics::describe(signals);
-        handle
-    };
-    HANDLE.get_or_init(install).clone()
+    static DESCRIBED: Once = Once::new();
+    let handle = crate::metrics::install();
+    DESCRIBED.call_once(|| crate::metrics::describe(signals));
+    handle
 }

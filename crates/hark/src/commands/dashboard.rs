@@ -12,7 +12,7 @@ pub(crate) async fn run(config: Config) -> anyhow::Result<()> {
     let stop = CancellationToken::new();
     shutdown::on_signals(stop.clone())?;
     let listener = bind(config.dashboard.listen, "--listen").await?;
-    let routes = dashboard::router(&config.dashboard.api)?;
+    let routes = dashboard::router_with_metrics(&config.dashboard.api)?;
     say(format_args!(
         "Dashboard  http://{}   (over the API at {})",
         listener.local_addr()?,

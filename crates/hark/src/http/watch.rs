@@ -1,22 +1,20 @@
 //! The one place that logs and counts requests.
 
+use std::sync::Arc;
 use std::time::Instant;
 
-use axum::extract::{MatchedPath, Request};
+use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
 use tracing::{Instrument, debug, debug_span, error, warn};
 
 use super::error::Cause;
-use crate::metrics;
+use crate::metrics::requests::Routes;
 
 /// Logs and counts a request by the pattern of its route, never by the path as sent.
-pub(super) async fn watch(request: Request, next: Next) -> Response {
-    let route = request
-        .extensions()
-        .get::<MatchedPath>()
-        .map_or("unmatched", MatchedPath::as_str)
-        .to_owned();
+pub(crate) async fn watch(State(routes): State<Arc<Routes>>, request: Request, next: Next) -> Response {
+    let pattern = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
+    let route = routes.known(pattern).to_owned();
     let span = debug_span!("request", method = %request.method(), route);
     #[cfg(feature = "otel")]
     crate::telemetry::continue_trace(&span, request.headers());
@@ -24,7 +22,7 @@ pub(super) async fn watch(request: Request, next: Next) -> Response {
         let begun = Instant::now();
         let response = next.run(request).await;
         let status = response.status();
-        metrics::request(&route, status.as_u16(), begun.elapsed());
+        routes.answered(&route, status.as_u16(), begun.elapsed());
         let cause = response.extensions().get::<Cause>().map(|it| format!("{:#}", it.0));
         match cause {
             Some(cause) if status.as_u16() == 500 => error!(status = 500, error = cause, "request failed"),
