@@ -133,6 +133,23 @@ fn everything_that_is_wrong_is_told_at_once() {
 }
 
 #[test]
+fn a_fault_in_a_section_hides_no_other_fault() {
+    check(
+        "[api]\nlisen = \"x\"\nlisten = \"nowhere\"\n[forest]\ntrees = -1\nsubsample = 0\n[detector]\nfeatures = [\"vale\"]\n\
+         incident_quiet = \"soon\"\n[bus]\nqueue = 1\nkind = \"kafka\"\n[bus.pubsub]\ntopik = \"a\"\n",
+        &[
+            ("there is no key `api.lisen`", Some("did you mean `api.listen`?")),
+            ("there is no key `bus.pubsub.topik`", Some("did you mean `bus.pubsub.topic`?")),
+            (
+                "there is no key `bus.queue`",
+                Some("bus has kind, max_batch, max_queued, patience, pubsub"),
+            ),
+            ("X", None),
+        ],
+    );
+}
+
+#[test]
 fn whole_numbers_are_not_rounded_and_lists_are_checked() {
     check(
         "[forest]\ntrees = 1.5\n",

@@ -10,7 +10,7 @@ use axum::middleware;
 use tower_http::compression::CompressionLayer;
 
 use self::proxy::Proxy;
-use crate::http::guard;
+use crate::http::{guard, identity};
 
 /// The page at `/`, and what it asks forwarded to the API at this address (`http://127.0.0.1:8000`).
 ///
@@ -34,5 +34,7 @@ pub(crate) fn router(api: &str) -> anyhow::Result<Router> {
         routes = routes.route(path, forward.clone());
     }
     let routes = routes.fallback(page::page).layer(CompressionLayer::new());
-    Ok(routes.layer(middleware::from_fn(guard::guard)))
+    Ok(routes
+        .layer(middleware::from_fn(guard::guard))
+        .layer(middleware::from_fn(identity::identify)))
 }

@@ -319,7 +319,7 @@ fn missing(signal: &Signal) -> Rejection {
 
 async fn no_model(shared: &Shared) -> ApiResult<ApiError> {
     let stored: u64 = census(shared).await?.0.iter().map(|it| it.device.readings).sum();
-    let need = shared.app.config.train.min_readings;
+    let need = shared.app.settings().train.min_readings;
     let (detail, hint) = if stored < need {
         let detail = format!("learning: {stored} readings stored, {need} needed");
         (detail, "the first model is trained when there are enough readings")

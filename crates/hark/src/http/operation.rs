@@ -14,7 +14,7 @@ use warehouse::Warehouse;
 
 use super::error::ApiResult;
 use super::health::{self, Word};
-use super::{gauges, guard, unknown_method, unknown_path, watch};
+use super::{gauges, guard, identity, unknown_method, unknown_path, watch};
 use crate::app::App;
 
 /// What there is to look at.
@@ -54,6 +54,7 @@ pub(crate) fn operation_router(operation: Operation) -> Router {
         .method_not_allowed_fallback(unknown_method)
         .layer(middleware::from_fn(guard::guard))
         .layer(middleware::from_fn(watch::watch))
+        .layer(middleware::from_fn(identity::identify))
 }
 
 async fn readyz(State(it): State<Operation>) -> ApiResult<axum::Json<Word>> {
