@@ -37,11 +37,7 @@ impl Live {
     pub(crate) fn load(flags: Flags, levels: Levels) -> anyhow::Result<Self> {
         let Loaded { config, origins } = Config::load(&flags)?;
         levels.set(&config.log.filter);
-        let reload = Reload {
-            flags,
-            levels,
-            origins,
-        };
+        let reload = Reload { flags, levels, origins };
         Ok(Self { config, reload })
     }
 }

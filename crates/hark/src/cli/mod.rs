@@ -21,11 +21,11 @@ pub(crate) use kept::{DbCommand, LabelChoice, LabelsCommand, LabelsImportArgs};
 pub(crate) use running::{
     ConsumeArgs, DashboardArgs, OperationArgs, Promotion, ServeArgs, SetupArgs, SimulateArgs, Speed, TrainArgs, UpArgs,
 };
+pub(crate) use shape::{command, parse};
 pub(crate) use stored::{
     ConfigCommand, DeadLettersCommand, IncidentChoice, IncidentsCommand, LetterChoice, MaintenanceCommand,
     ModelsCommand, ReportArgs, ReportFormat,
 };
-pub(crate) use shape::{command, parse};
 pub(crate) use tables::{BacktestArgs, ExportArgs, ImportArgs};
 
 /// Hark hears a machine go wrong before it breaks.

@@ -83,13 +83,21 @@ fn read(words: Vec<OsString>) -> Result<Cli, clap::Error> {
     if known.contains(&format) {
         return Ok(cli);
     }
-    let name = |it: &Format| it.to_possible_value().map(|it| it.get_name().to_owned()).unwrap_or_default();
+    let name = |it: &Format| {
+        it.to_possible_value()
+            .map(|it| it.get_name().to_owned())
+            .unwrap_or_default()
+    };
     let path = path.join(" ");
     let problem = if known.is_empty() {
         format!("`hark {path}` writes no rows, so that --format has nothing to say")
     } else {
         let known: Vec<String> = known.iter().map(name).collect();
-        format!("`hark {path}` does not write {}, only {}", name(&format), known.join(" and "))
+        format!(
+            "`hark {path}` does not write {}, only {}",
+            name(&format),
+            known.join(" and ")
+        )
     };
     Err(command.error(ErrorKind::ArgumentConflict, problem))
 }
@@ -130,7 +138,11 @@ mod tests {
 
     #[test]
     fn json_is_short_for_its_format_wherever_rows_are_written() {
-        for line in ["hark models list --json", "hark labels list --json", "hark report --json"] {
+        for line in [
+            "hark models list --json",
+            "hark labels list --json",
+            "hark report --json",
+        ] {
             assert_eq!(asked_for(line).unwrap().global.format, Some(Format::Json), "{line}");
         }
         assert_eq!(asked_for("hark models list").unwrap().global.format, None);
@@ -144,7 +156,11 @@ mod tests {
     fn a_format_that_a_command_cannot_write_is_refused() {
         assert!(asked_for("hark --format json models list").is_ok());
         assert!(asked_for("hark export --format csv").is_ok());
-        for line in ["hark up --format json", "hark export --format table", "hark report --format csv"] {
+        for line in [
+            "hark up --format json",
+            "hark export --format table",
+            "hark report --format csv",
+        ] {
             assert_eq!(asked_for(line).unwrap_err().exit_code(), 2, "{line}");
         }
     }

@@ -29,9 +29,7 @@ pub(crate) async fn run(config: Config, command: DeadLettersCommand, said: Optio
             list(open_warehouse_to_read(&config).await?.as_ref(), code, limit, format).await
         }
         DeadLettersCommand::Show { id } => show(open_warehouse_to_read(&config).await?.as_ref(), id, format).await,
-        DeadLettersCommand::Replay { choice, dry_run: true } => {
-            would(&config, &choice, "sent again", said).await
-        }
+        DeadLettersCommand::Replay { choice, dry_run: true } => would(&config, &choice, "sent again", said).await,
         DeadLettersCommand::Replay { choice, dry_run: false } => replay(config, choice, said).await,
         DeadLettersCommand::Purge {
             choice, dry_run: true, ..
@@ -160,7 +158,11 @@ async fn would(config: &Config, choice: &LetterChoice, what: &str, said: Option<
     let letters = chosen(open_warehouse_to_read(config).await?.as_ref(), choice).await?;
     let sentence = format!("{} dead letters would be {what}; nothing was changed", letters.len());
     let ids: Vec<u64> = letters.iter().map(|it| it.id).collect();
-    tell_outcome(sentence, said, &[("dead_letters", json!(ids.len())), ("ids", json!(ids))])
+    tell_outcome(
+        sentence,
+        said,
+        &[("dead_letters", json!(ids.len())), ("ids", json!(ids))],
+    )
 }
 
 async fn replay(config: Config, choice: LetterChoice, said: Option<Format>) -> anyhow::Result<()> {

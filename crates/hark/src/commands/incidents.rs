@@ -105,7 +105,10 @@ fn seen_before(nearest: &[(f64, StoredIncident)]) -> Vec<(&'static str, Value)> 
     let line = |(distance, stored): &(f64, StoredIncident)| {
         let it = &stored.incident;
         let label = stored.triage.label.as_ref().map_or("no label", |it| it.label.as_str());
-        let text = format!("{} {} ({label}, distance {distance:.2}): {}", it.began, it.id, it.reason);
+        let text = format!(
+            "{} {} ({label}, distance {distance:.2}): {}",
+            it.began, it.id, it.reason
+        );
         ("seen_before", json!(text))
     };
     nearest.iter().map(line).collect()

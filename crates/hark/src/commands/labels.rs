@@ -58,7 +58,10 @@ async fn list(config: &Config, choice: LabelChoice, format: Format) -> anyhow::R
     if page.items.is_empty() {
         say("there is no such label");
     } else if page.next.is_some() {
-        say(format_args!("there are more than {}; --limit shows more of them", choice.limit));
+        say(format_args!(
+            "there are more than {}; --limit shows more of them",
+            choice.limit
+        ));
     }
     sheet(&page.items).print(format)
 }
@@ -167,7 +170,11 @@ async fn import(config: &Config, args: &LabelsImportArgs, said: Option<Format>) 
     } = done;
     let would = if args.dry_run { "would be labelled" } else { "labelled" };
     let sentence = format!("{labelled} incidents {would}, {unchanged} were labelled so already, {refused} refused");
-    let values = [("labelled", json!(labelled)), ("unchanged", json!(unchanged)), ("refused", json!(refused))];
+    let values = [
+        ("labelled", json!(labelled)),
+        ("unchanged", json!(unchanged)),
+        ("refused", json!(refused)),
+    ];
     tell_outcome(sentence, said, &values)?;
     match refused {
         0 => Ok(()),
@@ -205,8 +212,12 @@ fn words(args: &LabelsImportArgs) -> anyhow::Result<Vec<Word>> {
         };
         words.push(Word {
             row: row.number,
-            id: text(id).and_then(|it| IncidentId::parse(&it)).ok_or_else(|| of("incident", id))?,
-            label: text(label).and_then(|it| Label::from_name(&it)).ok_or_else(|| of("label", label))?,
+            id: text(id)
+                .and_then(|it| IncidentId::parse(&it))
+                .ok_or_else(|| of("incident", id))?,
+            label: text(label)
+                .and_then(|it| Label::from_name(&it))
+                .ok_or_else(|| of("label", label))?,
             who: who.and_then(text).unwrap_or_else(|| args.who.clone()),
             note: note.and_then(text),
         });

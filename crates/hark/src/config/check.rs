@@ -14,7 +14,9 @@ use super::layers::{Flags, Listener};
 use super::quantity::{parse_size, parse_span};
 use super::raw::{Raw, RawBus, RawDetector, RawForest, RawLog, RawSignal, RawSimulator, RawTrain, RawWarehouse};
 use super::shared;
-use super::values::{Api, Bus, BusKind, Config, Dashboard, Data, Detector, Log, Simulator, Train, Warehouse, WarehouseKind};
+use super::values::{
+    Api, Bus, BusKind, Config, Dashboard, Data, Detector, Log, Simulator, Train, Warehouse, WarehouseKind,
+};
 use crate::runtime::judging::{Judging, NamedLimits};
 
 /// Notes problems; its methods give `None` for what cannot be used.

@@ -67,7 +67,9 @@ fn fitting_in(
 }
 
 fn fit_signals(signals: &mut Value, problems: &mut Vec<Problem>) {
-    let ValueKind::Array(signals) = &mut signals.kind else { return };
+    let ValueKind::Array(signals) = &mut signals.kind else {
+        return;
+    };
     let known = SIGNAL.map(|(name, kind)| (name.to_owned(), Value::new(None, kind)));
     let known = Map::from_iter(known);
     for (at, signal) in signals.iter_mut().enumerate() {

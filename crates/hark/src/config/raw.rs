@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::error::Problem;
+use super::fit::{shown, told_by};
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -222,19 +223,27 @@ impl Reader<'_> {
     fn sound<T: DeserializeOwned>(&mut self, name: &str, given: Value, default: &Value) -> Value {
         let (ValueKind::Table(keys), ValueKind::Table(sample)) = (&given.kind, &default.kind) else {
             if let Err(error) = given.try_deserialize::<T>() {
-                self.problems.push(Problem::new(name, format!("`{name}` cannot be read: {error}")));
+                self.problems
+                    .push(Problem::new(name, format!("`{name}` cannot be read: {error}")));
             }
             return default.clone();
         };
         let mut sound = sample.clone();
+        let mut keys: Vec<(&String, &Value)> = keys.iter().collect();
+        keys.sort_unstable_by_key(|it| it.0);
         for (key, value) in keys {
             let mut alone = sample.clone();
             alone.insert(key.clone(), value.clone());
             match Value::new(None, ValueKind::Table(alone)).try_deserialize::<T>() {
                 Ok(_) => drop(sound.insert(key.clone(), value.clone())),
                 Err(error) => {
+                    let default = sample.get(key).map(|it| format!("the default is {}", shown(it)));
                     let key = format!("{name}.{key}");
-                    self.problems.push(Problem::new(&key, format!("`{key}` cannot be read: {error}")));
+                    let problem = Problem::new(&key, format!("`{key}` is {}: {error}{}", shown(value), told_by(value)));
+                    self.problems.push(Problem {
+                        hint: default,
+                        ..problem
+                    });
                 }
             }
         }

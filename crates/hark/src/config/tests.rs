@@ -139,12 +139,45 @@ fn a_fault_in_a_section_hides_no_other_fault() {
          incident_quiet = \"soon\"\n[bus]\nqueue = 1\nkind = \"kafka\"\n[bus.pubsub]\ntopik = \"a\"\n",
         &[
             ("there is no key `api.lisen`", Some("did you mean `api.listen`?")),
-            ("there is no key `bus.pubsub.topik`", Some("did you mean `bus.pubsub.topic`?")),
             (
-                "there is no key `bus.queue`",
-                Some("bus has kind, max_batch, max_queued, patience, pubsub"),
+                "there is no key `bus.pubsub.topik`",
+                Some("did you mean `bus.pubsub.topic`?"),
             ),
-            ("X", None),
+            ("there is no key `bus.queue`", Some("did you mean `bus.max_queued`?")),
+            (
+                "`forest.trees` is -1: invalid type: 64-bit integer `-1`, expected an unsigned 64 bit or less integer for key `trees`",
+                Some("the default is 100"),
+            ),
+            (
+                "`detector.features` is [\"vale\"]: enum Feature does not have variant constructor vale for key `features[0]`",
+                Some(
+                    "the default is [\"value\", \"hour\", \"day_of_week\", { moving_average = { window = 5 } }, \"z_score\"]",
+                ),
+            ),
+            (
+                "`api.listen` is \"nowhere\", which is not an address with a port",
+                Some("write it as 127.0.0.1:8000 or [::1]:8000"),
+            ),
+            ("`forest`: the subsample must lie in 1..=32768, not 0", None),
+            (
+                "`detector.incident_quiet`: `soon` is not a length of time such as 30s, 5m, 2d or 1h30m",
+                None,
+            ),
+            (
+                "`bus.kind` is \"kafka\", which does not exist",
+                Some("this build knows \"embedded\" and \"pubsub\""),
+            ),
+        ],
+    );
+    check(
+        "[[signals]]\nname = \"v\"\nhihg = 3\nlow = \"x\"\n[train]\nholdout = 2.0\n",
+        &[
+            (
+                "there is no key `signals.v.hihg`",
+                Some("did you mean `signals.v.high`?"),
+            ),
+            ("`signals.v.low` is text, a number is needed", None),
+            ("`train.holdout` is 2", Some("it must lie between 0 and 0.9")),
         ],
     );
 }

@@ -94,6 +94,16 @@ impl ApiError {
         self
     }
 
+    /// The same as what is wrong with one item of a list.
+    pub(crate) fn item(self, index: usize) -> ItemProblem {
+        ItemProblem {
+            index,
+            code: self.0.code,
+            field: self.0.field,
+            detail: self.0.detail,
+        }
+    }
+
     /// The public part.
     pub(crate) fn problem(&self) -> Problem<'_> {
         let it = &self.0;

@@ -33,9 +33,17 @@ pub(super) async fn watch(request: Request, next: Next) -> Response {
         let Identity { request_id, trace_id } = Identity::current();
         let cause = response.extensions().get::<Cause>().map(|it| format!("{:#}", it.0));
         match cause {
-            Some(cause) if status.as_u16() == 500 => error!(status = 500, request_id, trace_id, error = cause, "request failed"),
+            Some(cause) if status.as_u16() == 500 => {
+                error!(status = 500, request_id, trace_id, error = cause, "request failed")
+            }
             Some(cause) if status.is_server_error() => {
-                warn!(status = status.as_u16(), request_id, trace_id, error = cause, "request refused")
+                warn!(
+                    status = status.as_u16(),
+                    request_id,
+                    trace_id,
+                    error = cause,
+                    "request refused"
+                )
             }
             _ => debug!(status = status.as_u16(), request_id, trace_id, "request answered"),
         }

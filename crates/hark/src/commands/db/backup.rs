@@ -97,7 +97,10 @@ fn gather(config: &Config, flags: &Flags, folder: &Path) -> anyhow::Result<Manif
     copy_models(config, folder, &mut names)?;
     back_up(data, &folder.join(DATABASE))?;
     names.push(DATABASE.to_owned());
-    for path in files(data)?.into_iter().filter(|it| it.extension().is_some_and(|it| it == "json")) {
+    for path in files(data)?
+        .into_iter()
+        .filter(|it| it.extension().is_some_and(|it| it == "json"))
+    {
         copy(&path, folder, &name_of(&path)?, &mut names)?;
     }
     let configuration = flags.file.clone().unwrap_or_else(|| FILE_NAME.into());
@@ -106,7 +109,10 @@ fn gather(config: &Config, flags: &Flags, folder: &Path) -> anyhow::Result<Manif
     }
     names.sort_unstable();
     let contents = examine(&folder.join(DATABASE))?;
-    let files = names.iter().map(|it| Entry::of(folder, it)).collect::<anyhow::Result<_>>()?;
+    let files = names
+        .iter()
+        .map(|it| Entry::of(folder, it))
+        .collect::<anyhow::Result<_>>()?;
     let manifest = Manifest::new(made_at, live, &contents, files);
     let text = serde_json::to_vec_pretty(&manifest).context("failed to write what the backup holds")?;
     crate::runtime::registry::write_durably(&folder.join(manifest::FILE), &text)?;
@@ -160,7 +166,9 @@ fn files(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
 }
 
 fn folders(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
-    entries(folder, |it| it.is_dir() && !it.file_name().is_some_and(super::restore::is_moved_aside))
+    entries(folder, |it| {
+        it.is_dir() && !it.file_name().is_some_and(super::restore::is_moved_aside)
+    })
 }
 
 fn entries(folder: &Path, wanted: fn(&Path) -> bool) -> anyhow::Result<Vec<PathBuf>> {
@@ -184,6 +192,9 @@ fn name_of(path: &Path) -> anyhow::Result<String> {
 fn mark(data: &Path, made_at: &str) {
     let file = data.join(MARK);
     if let Err(cause) = fs::write(&file, format!("{made_at}\n")) {
-        say(format_args!("warning: `{}` could not be written: {cause}", file.display()));
+        say(format_args!(
+            "warning: `{}` could not be written: {cause}",
+            file.display()
+        ));
     }
 }

@@ -44,8 +44,16 @@ impl Findings {
 
     fn push(&mut self, part: &str, state: &str, hue: Hue, rows: Option<u64>, finding: &str) {
         // Only a table for a person is coloured.
-        let state = if self.coloured { painted(state, hue, Stream::Stdout) } else { state.into() };
-        let finding = if finding.is_empty() { Value::Null } else { json!(finding) };
+        let state = if self.coloured {
+            painted(state, hue, Stream::Stdout)
+        } else {
+            state.into()
+        };
+        let finding = if finding.is_empty() {
+            Value::Null
+        } else {
+            json!(finding)
+        };
         self.sheet.push(vec![json!(part), json!(state), json!(rows), finding]);
     }
 
@@ -71,7 +79,10 @@ pub(super) async fn run(config: &Config, format: Format) -> anyhow::Result<()> {
     }
     models(config, &mut findings);
     settings(config, &mut findings);
-    findings.tell(format, "`hark db restore` puts a backup in place; what devices send again does no harm then")
+    findings.tell(
+        format,
+        "`hark db restore` puts a backup in place; what devices send again does no harm then",
+    )
 }
 
 /// One that is not there at all is no damage, and nothing to look through either.
@@ -106,7 +117,10 @@ fn models(config: &Config, findings: &mut Findings) {
         }
     }
     if let Some(live) = live.filter(|live| !entries.iter().any(|it| it.version == *live)) {
-        findings.damaged("models/live", &anyhow::anyhow!("{live} is to be in force and is not there"));
+        findings.damaged(
+            "models/live",
+            &anyhow::anyhow!("{live} is to be in force and is not there"),
+        );
     }
 }
 
@@ -134,6 +148,10 @@ pub(super) fn of_backup(place: &Place, format: Format) -> anyhow::Result<()> {
         findings.sound(&it.table, Some(it.rows), "");
     }
     findings.tell(format, "take another backup")?;
-    say(format_args!("a sound backup of {}: {}", opened.manifest.made_at, opened.manifest.sentence()));
+    say(format_args!(
+        "a sound backup of {}: {}",
+        opened.manifest.made_at,
+        opened.manifest.sentence()
+    ));
     Ok(())
 }

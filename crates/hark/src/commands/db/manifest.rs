@@ -134,11 +134,18 @@ impl Manifest {
 
 fn compare(folder: &Path, entry: &Entry) -> anyhow::Result<()> {
     ensure!(
-        Path::new(&entry.path).components().all(|it| matches!(it, Component::Normal(_))),
+        Path::new(&entry.path)
+            .components()
+            .all(|it| matches!(it, Component::Normal(_))),
         "`{}` would lie outside of the backup",
         entry.path
     );
-    let damaged = || Fault::new(format!("`{}` of the backup is damaged", entry.path), "take another backup");
+    let damaged = || {
+        Fault::new(
+            format!("`{}` of the backup is damaged", entry.path),
+            "take another backup",
+        )
+    };
     let found = Entry::of(folder, &entry.path).with_context(damaged)?;
     if found == *entry { Ok(()) } else { Err(damaged().into()) }
 }

@@ -68,7 +68,11 @@ mod tests {
         let inner = dir.path().join("inner");
         fs::create_dir(&inner).unwrap();
         let file = tar::EntryType::Regular;
-        for bytes in [tar_of("../up.json", file), tar_of("/up.json", file), tar_of("a", tar::EntryType::Symlink)] {
+        for bytes in [
+            tar_of("../up.json", file),
+            tar_of("/up.json", file),
+            tar_of("a", tar::EntryType::Symlink),
+        ] {
             assert!(unpack(&bytes[..], &inner).is_err());
         }
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);

@@ -34,7 +34,11 @@ pub(super) fn run(config: &Config, backup: &Place, dry_run: bool, yes: bool, for
     if dry_run {
         let opened = Opened::open(backup, &std::env::temp_dir().join("hark-restore"))?;
         list(&opened.manifest, format)?;
-        let there = if occupants(data)?.is_empty() { "" } else { ", and what is there moved aside" };
+        let there = if occupants(data)?.is_empty() {
+            ""
+        } else {
+            ", and what is there moved aside"
+        };
         say(format_args!(
             "the backup of {} is sound: {} would be put into `{}`{there}; nothing was changed",
             opened.manifest.made_at,
@@ -55,8 +59,12 @@ pub(super) fn run(config: &Config, backup: &Place, dry_run: bool, yes: bool, for
     }
     let opened = Opened::open(backup, &data.join("restore"))?;
     let aside = data.join(format!("{MOVED}{}", clock::now()));
-    put_in_place(config, &opened, &there, &aside)
-        .with_context(|| format!("the restore stopped half way; what was there is in `{}`", aside.display()))?;
+    put_in_place(config, &opened, &there, &aside).with_context(|| {
+        format!(
+            "the restore stopped half way; what was there is in `{}`",
+            aside.display()
+        )
+    })?;
     verify(config, &opened.manifest)?;
     list(&opened.manifest, format)?;
     say(format_args!(
@@ -70,7 +78,10 @@ pub(super) fn run(config: &Config, backup: &Place, dry_run: bool, yes: bool, for
     }
     if opened.manifest.files.iter().any(|it| it.path == FILE_NAME) {
         let file = data.join(FILE_NAME);
-        say(format_args!("the configuration of then is `{}`: compare it with yours", file.display()));
+        say(format_args!(
+            "the configuration of then is `{}`: compare it with yours",
+            file.display()
+        ));
     }
     Ok(())
 }
@@ -147,7 +158,10 @@ fn put_in_place(config: &Config, opened: &Opened, there: &[PathBuf], aside: &Pat
     move_all(there, aside)?;
     let models = models_folder(config);
     if let Some(models) = models.filter(|it| *it != data.join("models") && staging.path().join("models").is_dir()) {
-        move_all(&occupants(&models)?, &models.join(aside.file_name().unwrap_or_default()))?;
+        move_all(
+            &occupants(&models)?,
+            &models.join(aside.file_name().unwrap_or_default()),
+        )?;
         for it in occupants(&staging.path().join("models"))? {
             // Not renamed: it may be another disk.
             copy_tree(&it, &models)?;
@@ -201,11 +215,16 @@ fn copy(from: &Path, to: &Path) -> anyhow::Result<()> {
 /// Whether what is in place now is what the backup held, and can judge as it did.
 fn verify(config: &Config, manifest: &Manifest) -> anyhow::Result<()> {
     let found = manifest::rows(&examine(&config.data.dir.join(DATABASE))?);
-    anyhow::ensure!(found == manifest.tables, "the restored database does not hold the rows of the backup");
+    anyhow::ensure!(
+        found == manifest.tables,
+        "the restored database does not hold the rows of the backup"
+    );
     let has_models = manifest.files.iter().any(|it| it.path.starts_with("models/"));
     if let Some(live) = manifest.live_model.as_ref().filter(|_| has_models) {
         let registry = open_registry(config)?;
-        registry.load(live).with_context(|| format!("{live}, which was in force, cannot be used"))?;
+        registry
+            .load(live)
+            .with_context(|| format!("{live}, which was in force, cannot be used"))?;
     }
     Ok(())
 }
