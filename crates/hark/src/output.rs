@@ -105,7 +105,13 @@ impl Sheet {
         }
         for (at, column) in table.column_iter_mut().enumerate() {
             column.set_padding((0, 2));
-            if self.rows.iter().any(|row| row[at].is_number()) {
+            let mut values = self
+                .rows
+                .iter()
+                .map(|row| &row[at])
+                .filter(|it| !it.is_null())
+                .peekable();
+            if values.peek().is_some() && values.all(Value::is_number) {
                 column.set_cell_alignment(CellAlignment::Right);
             }
         }

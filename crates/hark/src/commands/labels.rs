@@ -203,21 +203,25 @@ fn words(args: &LabelsImportArgs) -> anyhow::Result<Vec<Word>> {
     for row in table.into_rows() {
         let row = row?;
         let text = |column: usize| text(&row, column);
-        let of = |name: &str, column: usize| {
+        let of = |what: &str, column: usize, known: &str| {
             let value = text(column).unwrap_or_default();
             Fault::new(
-                format!("row {}: `{value}` is no {name}", row.number),
-                "labels are true, false_alarm, expected and sensor_fault; nothing was changed",
+                format!("row {}: `{value}` is no {what}; nothing was changed", row.number),
+                known,
             )
         };
+        let (names, labels) = (
+            "`hark incidents list --all` shows the names of all",
+            "labels are true, false_alarm, expected and sensor_fault",
+        );
         words.push(Word {
             row: row.number,
             id: text(id)
                 .and_then(|it| IncidentId::parse(&it))
-                .ok_or_else(|| of("incident", id))?,
+                .ok_or_else(|| of("incident's name", id, names))?,
             label: text(label)
                 .and_then(|it| Label::from_name(&it))
-                .ok_or_else(|| of("label", label))?,
+                .ok_or_else(|| of("label", label, labels))?,
             who: who.and_then(text).unwrap_or_else(|| args.who.clone()),
             note: note.and_then(text),
         });

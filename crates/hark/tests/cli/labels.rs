@@ -40,7 +40,7 @@ fn labels_go_out_and_come_back() {
     folder.write(
         "labels.csv",
         &format!(
-            "incident_id,label,note\n{},true,a bearing\n{},false_alarm,\n00000000000000000000000000,true,\n",
+            "incident_id,label,note\n{},true,a bearing\n{},false_alarm,\n01k5tqs4d8000hq3v2m9x7ab,true,\n",
             ids[1], ids[2]
         ),
     );
@@ -85,7 +85,7 @@ fn an_incident_is_shown_with_those_before_it_and_what_they_were() {
     folder.write("labels.csv", &format!("incident_id,label\n{oldest},sensor_fault\n"));
     folder.ok(&["labels", "import", "labels.csv"]);
     let shown = folder.ok(&["incidents", "show", newest]);
-    let before: Vec<&str> = shown.lines().filter(|it| it.contains("seen before")).collect();
+    let before: Vec<&str> = shown.lines().filter(|it| it.starts_with("seen_before")).collect();
     assert_eq!(before.len(), 2, "{shown}");
     let oldest: Vec<&&str> = before.iter().filter(|it| it.contains(oldest)).collect();
     assert!(oldest[0].contains("(sensor_fault, distance "), "{shown}");

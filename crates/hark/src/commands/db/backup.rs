@@ -37,7 +37,8 @@ pub(super) fn run(config: &Config, flags: &Flags, output: &Place, format: Format
             must_be_free(path)?;
             beside(path)
         }
-        Place::Standard => beside(&data.join("backup")),
+        Place::Standard if data.is_dir() => beside(&data.join("backup")),
+        Place::Standard => beside(&std::env::temp_dir().join("hark-backup")),
     })?;
     let manifest = gather(config, flags, staging.path())?;
     match output {
