@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use config::{Config as Tree, ConfigError as TreeError, File, FileFormat, Map, Source, Value, ValueKind};
 
-use super::env::Environment;
+use super::env::{Environment, SECRETS};
 use super::error::{ConfigError, Problem};
 use super::fit::{self, join, shown, told_by};
 
@@ -77,17 +77,36 @@ pub(super) fn gather(flags: &Flags, environment: &Environment) -> Result<Layers,
     if let Some(path) = file(flags)? {
         given = given.add_source(File::from(path).format(FileFormat::Toml));
     }
-    let from_environment = environment.keys().into_iter().map(|(name, key, value)| Pair {
-        value: typed(&value, &format!("environment {name}"), &defaults, &key),
-        key,
-    });
+    let mut pairs = Vec::new();
+    for (name, key, value) in environment.keys() {
+        let (key, value) = read_secret(&name, key, value)?;
+        pairs.push(Pair {
+            value: typed(&value, &format!("environment {name}"), &defaults, &key),
+            key,
+        });
+    }
     let from_flags = flags.settings.iter().map(|it| Pair {
         key: it.key.to_owned(),
         value: typed(&it.value, &format!("flag {}", it.flag), &defaults, it.key),
     });
-    let pairs: Vec<Pair> = from_environment.chain(from_flags).collect();
+    pairs.extend(from_flags);
     let given = given.add_source(pairs).build().map_err(unreadable)?;
     Ok(Layers { defaults, given })
+}
+
+/// The value of a secret from the file that stands in its place; any other key as it is.
+fn read_secret(name: &str, key: String, value: String) -> Result<(String, String), ConfigError> {
+    let Some(secret) = key.strip_suffix("_file").filter(|it| SECRETS.contains(it)) else {
+        return Ok((key, value));
+    };
+    match std::fs::read_to_string(&value) {
+        Ok(text) => Ok((secret.to_owned(), text.trim_end().to_owned())),
+        Err(cause) => {
+            let message = format!("`{secret}` cannot be read from the file `{value}`: {cause}");
+            let hint = format!("{name} names a file that holds the value and nothing else");
+            Err(Problem::new(secret, message).hint(hint).into())
+        }
+    }
 }
 
 fn file(flags: &Flags) -> Result<Option<PathBuf>, ConfigError> {

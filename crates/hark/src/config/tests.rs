@@ -76,6 +76,22 @@ fn flags_win_over_the_environment_which_wins_over_the_file() {
 }
 
 #[test]
+fn a_secret_may_stand_in_a_file_and_is_not_shown() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("secret");
+    std::fs::write(&path, "redis://kim:word@127.0.0.1:6379\n").unwrap();
+    for name in ["REDIS_URL_FILE", "HARK__REDIS__URL_FILE"] {
+        let variables = [(name, path.to_str().unwrap()), ("HARK__REDIS__PREFIX", "a b")];
+        // A build without Redis refuses it in any case: the prefix is wrong as well, and neither tells the password.
+        let error = load("", &variables, Flags::default()).unwrap_err();
+        assert!(!error.to_string().contains("word"), "{error}");
+        assert!(error.problems.iter().all(|it| it.key.starts_with("redis.")), "{error}");
+        let error = load("", &[(name, "no/such/file")], Flags::default()).unwrap_err();
+        assert!(error.to_string().contains("`no/such/file`"), "{error}");
+    }
+}
+
+#[test]
 fn a_folder_may_be_called_like_a_number() {
     let config = load("", &[("HARK__DATA__DIR", "0017")], Flags::default())
         .unwrap()
