@@ -75,6 +75,7 @@ fn kind(cause: &Error) -> WarehouseErrorKind {
                 WarehouseErrorKind::Corrupt
             }
             ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase => WarehouseErrorKind::Corrupt,
+            ErrorCode::ReadOnly | ErrorCode::PermissionDenied => WarehouseErrorKind::Denied,
             _ => WarehouseErrorKind::Fatal,
         },
         Error::FromSqlConversionFailure(..)

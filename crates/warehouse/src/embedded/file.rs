@@ -108,7 +108,7 @@ pub(super) fn wal_bytes(file: &Path) -> u64 {
     beside(file, "-wal").metadata().map_or(0, |it| it.len())
 }
 
-fn recognised(file: &Path, access: OpenFlags) -> Result<Connection, WarehouseError> {
+pub(super) fn recognised(file: &Path, access: OpenFlags) -> Result<Connection, WarehouseError> {
     let corrupt = |problem: &str| {
         let context = format!("`{}` {problem}", file.display());
         WarehouseError::new(WarehouseErrorKind::Corrupt, context)
@@ -116,7 +116,7 @@ fn recognised(file: &Path, access: OpenFlags) -> Result<Connection, WarehouseErr
     match file.metadata() {
         Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => {
             let context = format!("there is no warehouse at `{}`", file.display());
-            return Err(WarehouseError::new(WarehouseErrorKind::Fatal, context).caused_by(cause));
+            return Err(WarehouseError::new(WarehouseErrorKind::Absent, context).caused_by(cause));
         }
         Ok(it) if it.len() == 0 => {
             return Err(corrupt(
