@@ -7,7 +7,7 @@ mod google;
 mod prepare;
 
 use std::collections::HashSet;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Once};
 use std::time::Duration;
 
 use anyhow::Context;
@@ -46,6 +46,9 @@ use crate::runtime::tuning::{self, Tuning};
 
 /// How often readings beyond the retention are dropped.
 const RETENTION_ROUND: Duration = Duration::from_secs(3_600);
+
+/// When that begins where many share the warehouse: after the work of a start is done, in which nobody wants to wait for it.
+const FIRST_RETENTION_ROUND: Duration = Duration::from_secs(300);
 
 /// How often a server that does not consume takes up the states that consumers have committed.
 const STATES_ROUND: Duration = Duration::from_secs(30);
@@ -437,6 +440,12 @@ async fn close_lost(warehouse: &dyn Warehouse, stale: &HashSet<DeviceId>) -> any
 }
 
 async fn drop_old(app: Arc<App>) -> anyhow::Result<()> {
+    if app.config.warehouse.kind.is_shared() {
+        tokio::select! {
+            () = app.stop.cancelled() => return Ok(()),
+            () = tokio::time::sleep(FIRST_RETENTION_ROUND) => {}
+        }
+    }
     loop {
         let retention = app.settings().warehouse.retention;
         if let Some(retention) = retention {
@@ -453,17 +462,10 @@ async fn drop_old(app: Arc<App>) -> anyhow::Result<()> {
     }
 }
 
-/// The recorder of this process, installed at the first call.
+/// The recorder of a process that works on readings: everything that may come to be counted is there from the first call.
 pub(crate) fn prometheus(signals: &Signals) -> PrometheusHandle {
-    static HANDLE: OnceLock<PrometheusHandle> = OnceLock::new();
-    let install = || {
-        let recorder = crate::metrics::recorder();
-        let handle = recorder.handle();
-        if metrics::set_global_recorder(recorder).is_err() {
-            warn!("another metrics recorder is in place, /metrics stays empty");
-        }
-        crate::metrics::describe(signals);
-        handle
-    };
-    HANDLE.get_or_init(install).clone()
+    static DESCRIBED: Once = Once::new();
+    let handle = crate::metrics::install();
+    DESCRIBED.call_once(|| crate::metrics::describe(signals));
+    handle
 }

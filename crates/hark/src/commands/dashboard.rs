@@ -16,7 +16,7 @@ pub(crate) async fn run(live: Live) -> anyhow::Result<()> {
     let Live { config, reload } = live;
     let hangups = reload.listen()?;
     let listener = bind(config.dashboard.listen, "--listen").await?;
-    let routes = dashboard::router(&config.dashboard.api)?;
+    let routes = dashboard::router_with_metrics(&config.dashboard.api)?;
     say(format_args!(
         "Dashboard  http://{}   (over the API at {})",
         listener.local_addr()?,

@@ -1,8 +1,9 @@
 //! The one place that logs and counts requests.
 
+use std::sync::Arc;
 use std::time::Instant;
 
-use axum::extract::{MatchedPath, Request};
+use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
 use tracing::{Instrument, debug, debug_span, error, warn};
@@ -11,15 +12,12 @@ use super::error::Cause;
 #[cfg(feature = "otel")]
 use super::identity;
 use super::identity::Identity;
-use crate::metrics;
+use crate::metrics::requests::Routes;
 
 /// Logs and counts a request by the pattern of its route, never by the path as sent.
-pub(super) async fn watch(request: Request, next: Next) -> Response {
-    let route = request
-        .extensions()
-        .get::<MatchedPath>()
-        .map_or("unmatched", MatchedPath::as_str)
-        .to_owned();
+pub(crate) async fn watch(State(routes): State<Arc<Routes>>, request: Request, next: Next) -> Response {
+    let pattern = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
+    let route = routes.known(pattern).to_owned();
     let span = debug_span!("request", method = %request.method(), route);
     #[cfg(feature = "otel")]
     crate::telemetry::continue_trace(&span, request.headers());
@@ -29,7 +27,7 @@ pub(super) async fn watch(request: Request, next: Next) -> Response {
         let begun = Instant::now();
         let response = next.run(request).await;
         let status = response.status();
-        metrics::request(&route, status.as_u16(), begun.elapsed());
+        routes.answered(&route, status.as_u16(), begun.elapsed());
         let Identity { request_id, trace_id } = Identity::current();
         let cause = response.extensions().get::<Cause>().map(|it| format!("{:#}", it.0));
         match cause {

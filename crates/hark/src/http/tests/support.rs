@@ -71,6 +71,11 @@ impl Running {
         Self::start_with(|_| {}).await
     }
 
+    /// What Prometheus would read.
+    pub(crate) async fn exposed(&self) -> String {
+        String::from_utf8(self.get("/metrics").await.bytes.to_vec()).unwrap()
+    }
+
     /// One whose configuration was changed.
     pub(crate) async fn start_with(change: impl FnOnce(&mut Config)) -> Self {
         let dir = tempfile::tempdir().unwrap();
