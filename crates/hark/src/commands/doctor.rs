@@ -329,7 +329,7 @@ async fn warehouse(config: &Config, is_writable: bool) -> Finding {
         Err(error) => {
             let found = broken_by("warehouse", &error);
             let mend = found.mend.unwrap_or_else(|| {
-                "restore a backup of the data folder, or move the file away to begin anew".to_owned()
+                "put a backup in its place with `hark db restore`, or move the file away to begin anew".to_owned()
             });
             Finding {
                 mend: Some(mend),

@@ -65,7 +65,7 @@ fn create(dir: &Path, file: &Path, signals: &Signals) -> Result<(), WarehouseErr
     let wal = beside(file, "-wal");
     if wal.metadata().is_ok_and(|it| it.len() > 0) {
         let context = format!(
-            "`{}` is missing, but its log `{}` is there\nhint: restore a backup, or move the log away to begin anew",
+            "`{}` is missing, but its log `{}` is there\nhint: put a backup in its place with `hark db restore`, or move the log away to begin anew",
             file.display(),
             wal.display()
         );
@@ -120,7 +120,7 @@ pub(super) fn recognised(file: &Path, access: OpenFlags) -> Result<Connection, W
         }
         Ok(it) if it.len() == 0 => {
             return Err(corrupt(
-                "is empty\nhint: restore a backup, or move it away to begin a new one",
+                "is empty\nhint: put a backup in its place with `hark db restore`, or move it away to begin a new one",
             ));
         }
         Ok(_) | Err(_) => {}
