@@ -165,8 +165,6 @@ class Service:
         kind, *words = self.service["healthcheck"]["test"]
         words = [self.text(it) for it in words]
         if words[0] == "/hark":
-            if not self.tools["health"]:
-                return answers(words[-1] + "/readyz")
             words[0] = self.tools["hark"]
         if words[0] == "python":
             words[0] = sys.executable
@@ -223,13 +221,6 @@ class Service:
         return f"stopped after {time.monotonic() - begun:.1f} s"
 
 
-def answers(url):
-    try:
-        return urllib.request.urlopen(url, timeout=4).status < 300
-    except OSError:
-        return False
-
-
 def in_order(services):
     done = []
     while len(done) < len(services):
@@ -241,12 +232,12 @@ def in_order(services):
 
 
 def accepted(place, tools, name):
-    """Whether this hark takes the configuration of a service. It may have been built without a part."""
+    """Fails unless this hark takes the configuration of a service."""
     service = Service(place, tools, name)
     asked = subprocess.run([tools["hark"], "config", "check"], env=service.environment, cwd=place.folder / name, capture_output=True, text=True)
     if asked.returncode != 0:
         faults = [it for it in asked.stderr.splitlines() if it.startswith("error")]
-        raise Skipped("this hark refuses the configuration: " + "; ".join(sorted(faults)))
+        sys.exit(f"FAILED  {name}: this hark refuses the configuration: {'; '.join(sorted(faults))}\n  is it built as the image is? cargo build --release --features gcp,redis")
 
 
 def scraped(place, running):
@@ -282,7 +273,8 @@ def main(config, tools, folder):
             except Skipped as why:
                 skipped_names.append(name)
                 skipped += 1
-                print(f"NOT TRIED  {name}: {why}", flush=True)
+                with open(os.environ.get("HARK_NOT_TRIED", os.devnull), "a") as told:
+                    print(f"service {name} ({why})", file=told)
                 continue
             service.start()
             running.append(service)
