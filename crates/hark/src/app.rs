@@ -48,6 +48,9 @@ use crate::runtime::tuning::{self, Tuning};
 /// How often readings beyond the retention are dropped.
 const RETENTION_ROUND: Duration = Duration::from_secs(3_600);
 
+/// When that begins where many share the warehouse: after the work of a start is done, in which nobody wants to wait for it.
+const FIRST_RETENTION_ROUND: Duration = Duration::from_secs(300);
+
 /// How often a server that does not consume takes up the states that consumers have committed.
 const STATES_ROUND: Duration = Duration::from_secs(30);
 
@@ -436,6 +439,12 @@ async fn close_lost(warehouse: &dyn Warehouse, stale: &HashSet<DeviceId>) -> any
 }
 
 async fn drop_old(app: Arc<App>, retention: Duration) -> anyhow::Result<()> {
+    if app.config.warehouse.kind.is_shared() {
+        tokio::select! {
+            () = app.stop.cancelled() => return Ok(()),
+            () = tokio::time::sleep(FIRST_RETENTION_ROUND) => {}
+        }
+    }
     loop {
         match app.warehouse.drop_before(clock::now().before(retention)).await {
             Ok(0) => {}

@@ -14,6 +14,7 @@ mod devices;
 mod history;
 mod incidents;
 mod letters;
+mod look_back;
 mod pages;
 mod probe;
 mod rows;
@@ -32,6 +33,7 @@ use tokio::sync::Mutex;
 use ask::Question;
 use columns::{Column, Kind};
 pub use google::{Made, Step};
+use look_back::LookBack;
 pub use probe::{Probe, probe};
 use rows::Cells;
 use store::Store;
@@ -102,6 +104,7 @@ struct Core {
     columns: Vec<Column>,
     /// Those of them that the table has.
     present: Vec<String>,
+    look_back: LookBack,
 }
 
 impl Core {
@@ -118,6 +121,7 @@ impl Core {
             reads: connect::reads(&options).await?,
             columns: columns::readings(&signals),
             present,
+            look_back: LookBack::default(),
             options,
             signals,
         })
