@@ -259,6 +259,19 @@ def scraped(place, running):
         time.sleep(1)
 
 
+def heartbeat(place, running):
+    """Waits until a message that a server sent itself over the shared bus was committed by a consumer."""
+    prometheus = next(it for it in running if it.name.startswith("prometheus"))
+    asked = urllib.parse.urlencode({"query": 'max(hark_heartbeat_timestamp_seconds{service="consumer", stage="canary"}) > 0'})
+    url = f"http://{place.at(prometheus.name, 9090)}/api/v1/query?{asked}"
+    end = time.monotonic() + PATIENCE
+    while not json.load(urllib.request.urlopen(url, timeout=10))["data"]["result"]:
+        if time.monotonic() > end:
+            sys.exit("FAILED  no heartbeat of a server came to a consumer")
+        time.sleep(1)
+    return "a heartbeat went from a server over the bus to a consumer's commit"
+
+
 def main(config, tools, folder):
     place, running, skipped = Place(config, folder), [], 0
     try:
@@ -281,6 +294,9 @@ def main(config, tools, folder):
             print(f"ok         {name}: {service.wait()}", flush=True)
         if any(it.name.startswith("prometheus") for it in running):
             print(f"ok         {scraped(place, running)}", flush=True)
+            names = {it.name for it in running}
+            if {"server-1", "consumer-1"} <= names:
+                print(f"ok         {heartbeat(place, running)}", flush=True)
         for service in reversed(running):
             print(f"ok         {service.name}: {service.stop()}", flush=True)
     finally:
