@@ -174,7 +174,7 @@ fn an_answer_that_gets_lost_changes_nothing() {
 fn a_model_that_is_there_is_never_written_over() {
     let store: Arc<dyn ObjectStore> = Arc::new(InMemory::new());
     let (one, other) = (registry(&store), registry(&store));
-    let version = imported(one);
+    let version = imported(&one);
     let model = one.load(&version).unwrap();
     other.register(&model, None).unwrap();
     let mut changed = model.clone();
