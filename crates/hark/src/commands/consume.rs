@@ -13,11 +13,8 @@ use crate::commands::operation;
 use crate::commands::target::{Tally, Target};
 use crate::http::Operation;
 use crate::output::say;
-<<<<<<< HEAD
 use crate::reload::Live;
-=======
 use crate::runtime::canary;
->>>>>>> ops5
 use crate::table::Place;
 use crate::{shutdown, table};
 
