@@ -175,7 +175,7 @@ impl App {
         let stop = self.stop.clone();
         tasks.spawn(async move { consumer.run(subscriber, stop).await.context("the consumer failed") });
         self.watch_over(tasks);
-        // A shared bus brings a probe to anybody's consumer, under its own name.
+        // On a shared bus the servers send probes: a consumer need not be allowed to publish.
         if !self.config.bus.kind.is_shared() {
             tasks.spawn(canary::run(self.clone()));
         }
@@ -185,6 +185,7 @@ impl App {
     /// Starts what runs beside a server that does not consume: it takes up states and models as others write them.
     pub(crate) fn follow(self: &Arc<Self>, tasks: &mut Tasks) {
         self.watch_over(tasks);
+        tasks.spawn(canary::run(self.clone()));
         if self.shared.is_some() {
             let app = self.clone();
             tasks.spawn(async move {

@@ -138,7 +138,9 @@ impl Consumer {
         mark_duplicates(&mut outcomes, &stored);
         metrics::outcomes(&outcomes);
         self.count_drift(&committed, &stored);
+        let has_probe = outcomes.contains(&Outcome::Probe);
         match receipt.settle(outcomes).await {
+            Ok(()) if has_probe => metrics::alive(Stage::Canary, clock::now()),
             Ok(()) => {}
             // Everything is stored: what the bus was not told, it delivers again, and it is found to be there.
             Err(failed) if failed.kind == BusErrorKind::Unavailable => {
@@ -153,8 +155,8 @@ impl Consumer {
 
     fn decode(&self, messages: Vec<Message>) -> Vec<DecodedMessage> {
         let decode = |message: Message| {
-            let is_probe = message.source == canary::SOURCE;
-            let reading = (!is_probe).then(|| wire::decode(&message.payload, self.fleet.signals(), None));
+            let reading =
+                (!canary::is_probe(&message)).then(|| wire::decode(&message.payload, self.fleet.signals(), None));
             DecodedMessage { message, reading }
         };
         messages.into_iter().map(decode).collect()

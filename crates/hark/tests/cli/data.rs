@@ -52,6 +52,33 @@ fn simulated_tables_carry_their_labels() {
 }
 
 #[test]
+fn a_backtest_takes_tables_of_hark_as_they_are() {
+    let folder = Folder::new();
+    let hours = ["--start", "2025-08-06T10:00:00Z", "--duration", "2h", "--devices", "3"];
+    folder.ok(&[&["simulate", "--output", "readings.csv"], &hours[..]].concat());
+    folder.ok(&["import", "readings.csv"]);
+    folder.ok(&["export", "--output", "exported.csv"]);
+    for table in ["readings.csv", "exported.csv"] {
+        folder.ok(&["backtest", "--input", table, "--output", "verdicts.csv"]);
+        let verdicts = folder.read("verdicts.csv");
+        let header = verdicts.lines().next().unwrap();
+        assert!(
+            header.contains("temperature_score") && header.contains("vibration_score"),
+            "{header}"
+        );
+        for other in [
+            "floor_score",
+            "room_score",
+            "is_anomaly_score",
+            "late_score",
+            "low_score",
+        ] {
+            assert!(!header.contains(other), "{header}");
+        }
+    }
+}
+
+#[test]
 fn what_is_imported_is_exported_whichever_way_it_goes() {
     let first = Folder::new();
     simulate(&first, &["--output", "readings.ndjson"]);
