@@ -52,7 +52,7 @@ fn formats(path: &[String]) -> &'static [Format] {
         | ["config", "check" | "show"] => &[Format::Table, Format::Json, Format::Ndjson, Format::Csv],
         ["export"] => &[Format::Ndjson, Format::Csv],
         ["report"] => &[Format::Json, Format::Ndjson],
-        ["openapi"] => &[Format::Json],
+        ["openapi"] | ["config", "schema"] => &[Format::Json],
         _ => &[],
     }
 }

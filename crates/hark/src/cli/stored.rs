@@ -213,6 +213,7 @@ pub(crate) enum MaintenanceCommand {
 Examples:
   hark config init
   hark config check --online
+  hark config schema >hark.schema.json
   hark config show --origin")]
 pub(crate) enum ConfigCommand {
     /// Write a configuration file that explains every key
@@ -230,6 +231,8 @@ pub(crate) enum ConfigCommand {
         #[arg(long)]
         online: bool,
     },
+    /// Write what may stand in the file as JSON Schema to stdout, for editors
+    Schema,
     /// Show every value in force
     Show {
         /// Where each value came from as well

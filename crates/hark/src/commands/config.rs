@@ -1,5 +1,6 @@
 //! `hark config`: the configuration itself.
 
+use std::io::{self, Write};
 use std::path::Path;
 
 use anyhow::Context;
@@ -7,7 +8,7 @@ use serde_json::json;
 
 use crate::cli::ConfigCommand;
 use crate::commands::doctor;
-use crate::config::{Config, ConfigError, FILE_NAME, Flags, Loaded, SAMPLE};
+use crate::config::{Config, ConfigError, FILE_NAME, Flags, Loaded, SAMPLE, schema};
 use crate::exit::Fault;
 use crate::output::{Format, Sheet, say};
 use crate::table::Place;
@@ -17,6 +18,10 @@ pub(crate) async fn run(flags: Flags, command: ConfigCommand, said: Option<Forma
     match command {
         ConfigCommand::Init { output, force } => init(&output, force),
         ConfigCommand::Check { online } => check(&flags, online, said).await,
+        ConfigCommand::Schema => {
+            let text = format!("{:#}\n", schema());
+            Ok(io::stdout().lock().write_all(text.as_bytes())?)
+        }
         ConfigCommand::Show { origin } => show(&Config::load(&flags)?, origin, said.unwrap_or(Format::Table)),
     }
 }

@@ -5,7 +5,7 @@ use config::{Map, Value, ValueKind};
 use super::error::{Problem, nearest};
 
 /// What one of `[[signals]]` may hold, and of which kinds; the sample has no signal with all of it.
-const SIGNAL: [(&str, ValueKind); 8] = [
+pub(super) const SIGNAL: [(&str, ValueKind); 8] = [
     ("name", ValueKind::String(String::new())),
     ("unit", ValueKind::String(String::new())),
     ("alias", ValueKind::String(String::new())),

@@ -12,6 +12,7 @@ mod layers;
 mod quantity;
 mod raw;
 mod reloaded;
+mod schema;
 mod shared;
 mod values;
 
@@ -20,6 +21,7 @@ pub(crate) use error::{ConfigError, Problem, nearest};
 pub(crate) use layers::{FILE_NAME, Flags, Listener, Origin, SAMPLE, Setting};
 pub(crate) use quantity::parse_span;
 pub(crate) use reloaded::{RELOADED, Settings, settings};
+pub(crate) use schema::schema;
 #[cfg(feature = "gcp")]
 pub(crate) use values::Delivery;
 pub(crate) use values::{BusKind, Config, Redis, Registry, WarehouseKind};

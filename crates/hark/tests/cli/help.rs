@@ -2,7 +2,7 @@
 
 use super::Folder;
 
-pub(super) const COMMANDS: [&[&str]; 55] = [
+pub(super) const COMMANDS: [&[&str]; 56] = [
     &[],
     &["up"],
     &["simulate"],
@@ -51,6 +51,7 @@ pub(super) const COMMANDS: [&[&str]; 55] = [
     &["config"],
     &["config", "init"],
     &["config", "check"],
+    &["config", "schema"],
     &["config", "show"],
     &["setup"],
     &["doctor"],

@@ -7,7 +7,7 @@ use super::Folder;
 use super::help::COMMANDS;
 
 /// Commands that go on until they are stopped, or do their work, when they are told nothing more.
-const WORKING: [&str; 12] = [
+const WORKING: [&str; 13] = [
     "",
     "up",
     "simulate",
@@ -17,6 +17,7 @@ const WORKING: [&str; 12] = [
     "dashboard",
     "config init",
     "config check",
+    "config schema",
     "config show",
     "openapi",
     "setup",
