@@ -13,7 +13,6 @@ use std::time::Duration;
 use anyhow::Context;
 use bus::embedded::{Limits, embedded};
 use bus::{Publisher, Subscriber};
-use detector::IncidentRules;
 use domain::{DeviceId, Incident, Signals, TimeRange, Timestamp};
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::task::JoinSet;
@@ -23,7 +22,7 @@ use warehouse::embedded::{EmbeddedWarehouse, Options};
 use warehouse::{Commit, IncidentQuery, IncidentUpdate, Warehouse};
 
 pub(crate) use self::prepare::{set_up, try_bus, try_warehouse};
-use crate::config::{self, BusKind, Config, WarehouseKind};
+use crate::config::{self, BusKind, Config, Settings, WarehouseKind};
 use crate::exit::Fault;
 #[cfg(feature = "gcp")]
 use crate::runtime::addressed::Addressed;
@@ -64,7 +63,10 @@ enum Role {
 /// The shared parts.
 pub(crate) struct App {
     role: Role,
+    /// As the process began.
     pub(crate) config: Config,
+    /// As it was read last, see [`App::settings`].
+    pub(crate) settings: Settings,
     pub(crate) warehouse: Arc<dyn Warehouse>,
     pub(crate) publisher: Arc<dyn Publisher>,
     pub(crate) fleet: Arc<Fleet>,
@@ -138,6 +140,7 @@ impl App {
             answers: Answers::new(&format!("{judging:?}"), shared.clone()),
             shared,
             drift: Arc::default(),
+            settings: config::settings(config.clone()),
             config,
             warehouse,
             publisher,
@@ -163,15 +166,11 @@ impl App {
             tuning: self.tuning.clone(),
             maintenance: self.maintenance.clone(),
             drift: self.drift.clone(),
-            max_future_skew: self.config.detector.max_future_skew,
+            settings: self.settings.clone(),
             judging: self.judging.clone(),
             is_one_of_many: self.config.bus.kind.is_shared(),
             shared: self.shared.clone(),
             awaited: Awaited::new(2 * self.config.bus.pubsub.lease),
-            rules: IncidentRules {
-                quiet_seconds: self.config.detector.incident_quiet.as_secs_f64(),
-                ..IncidentRules::default()
-            },
         };
         let stop = self.stop.clone();
         tasks.spawn(async move { consumer.run(subscriber, stop).await.context("the consumer failed") });
@@ -180,9 +179,7 @@ impl App {
         if !self.config.bus.kind.is_shared() {
             tasks.spawn(canary::run(self.clone()));
         }
-        if let Some(retention) = self.config.warehouse.retention {
-            tasks.spawn(drop_old(self.clone(), retention));
-        }
+        tasks.spawn(drop_old(self.clone()));
     }
 
     /// Starts what runs beside a server that does not consume: it takes up states and models as others write them.
@@ -230,6 +227,11 @@ impl App {
                 Ok(())
             });
         }
+    }
+
+    /// The configuration in force: that of the start, with the keys that are reloaded as they were read last.
+    pub(crate) fn settings(&self) -> Arc<Config> {
+        self.settings.load_full()
     }
 
     /// Whether settings that people change lie where all that judge see them: in a data folder that is also the consumer's.
@@ -438,7 +440,7 @@ async fn close_lost(warehouse: &dyn Warehouse, stale: &HashSet<DeviceId>) -> any
     Ok(())
 }
 
-async fn drop_old(app: Arc<App>, retention: Duration) -> anyhow::Result<()> {
+async fn drop_old(app: Arc<App>) -> anyhow::Result<()> {
     if app.config.warehouse.kind.is_shared() {
         tokio::select! {
             () = app.stop.cancelled() => return Ok(()),
@@ -446,10 +448,13 @@ async fn drop_old(app: Arc<App>, retention: Duration) -> anyhow::Result<()> {
         }
     }
     loop {
-        match app.warehouse.drop_before(clock::now().before(retention)).await {
-            Ok(0) => {}
-            Ok(readings) => info!(readings, "readings older than the retention dropped"),
-            Err(cause) => warn!(error = %cause, "old readings could not be dropped, trying again in an hour"),
+        let retention = app.settings().warehouse.retention;
+        if let Some(retention) = retention {
+            match app.warehouse.drop_before(clock::now().before(retention)).await {
+                Ok(0) => {}
+                Ok(readings) => info!(readings, "readings older than the retention dropped"),
+                Err(cause) => warn!(error = %cause, "old readings could not be dropped, trying again in an hour"),
+            }
         }
         tokio::select! {
             () = app.stop.cancelled() => return Ok(()),

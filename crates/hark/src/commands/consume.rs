@@ -11,10 +11,13 @@ use crate::app::{App, Tasks};
 use crate::cli::ConsumeArgs;
 use crate::commands::operation;
 use crate::commands::target::{Tally, Target};
-use crate::config::Config;
 use crate::http::Operation;
 use crate::output::say;
+<<<<<<< HEAD
+use crate::reload::Live;
+=======
 use crate::runtime::canary;
+>>>>>>> ops5
 use crate::table::Place;
 use crate::{shutdown, table};
 
@@ -23,9 +26,11 @@ const BATCH: usize = 1_000;
 
 /// Consumes from a bus that processes share until the process is told to stop; lines until they end. What was told as
 /// stored is durable.
-pub(crate) async fn run(config: Config, args: ConsumeArgs) -> anyhow::Result<()> {
+pub(crate) async fn run(live: Live, args: ConsumeArgs) -> anyhow::Result<()> {
     let stop = CancellationToken::new();
     shutdown::on_signals(stop.clone())?;
+    let Live { config, reload } = live;
+    let hangups = reload.listen()?;
     let listener = operation::listen(&args.operation).await?;
     let mut tasks = Tasks::new();
     let input = match args.input {
@@ -42,6 +47,7 @@ pub(crate) async fn run(config: Config, args: ConsumeArgs) -> anyhow::Result<()>
                 None => subscriber,
             };
             app.start(subscriber, &mut tasks);
+            tasks.spawn(hangups.follow(app.settings.clone(), stop.clone()));
             operation::serve(listener, Operation::of(&app), &mut tasks)?;
             say("consuming from the bus; Ctrl-C stops");
             return shutdown::join(tasks, stop).await;
@@ -49,6 +55,7 @@ pub(crate) async fn run(config: Config, args: ConsumeArgs) -> anyhow::Result<()>
     };
     let (app, subscriber) = App::open(config.on_embedded_bus(), stop.clone()).await?;
     app.start(subscriber, &mut tasks);
+    tasks.spawn(hangups.follow(app.settings.clone(), stop.clone()));
     operation::serve(listener, Operation::of(&app), &mut tasks)?;
     let (sender, receiver) = tokio::sync::mpsc::channel(4 * BATCH);
     // A blocking read of stdin cannot be cancelled, not even that of its first bytes: it has a thread of its own that

@@ -13,7 +13,7 @@ use axum::routing::any;
 use tower_http::compression::CompressionLayer;
 
 use self::proxy::Proxy;
-use crate::http::{self, guard, watch};
+use crate::http::{self, guard, identity, watch};
 use crate::metrics;
 use crate::metrics::requests::{OPERATION, Routes};
 
@@ -41,7 +41,7 @@ const FORWARDED: [&str; 10] = [
 /// # Errors
 /// When the address is none.
 pub(crate) fn router(api: &str) -> anyhow::Result<Router> {
-    Ok(guarded(forwarding(api)?))
+    Ok(guarded(forwarding(api)?).layer(middleware::from_fn(identity::identify)))
 }
 
 /// The same in a process of its own, which tells at `/metrics` what it answers and takes. Beside an API it tells nothing:
@@ -56,7 +56,9 @@ pub(crate) fn router_with_metrics(api: &str) -> anyhow::Result<Router> {
     let counted = own.chain(forwarded).map(|(it, part)| (it.to_owned(), part.to_owned()));
     let counted = Routes::new(counted);
     let routes = forwarding(api)?.route(METRICS, http::own_metrics(prometheus));
-    Ok(guarded(routes).layer(middleware::from_fn_with_state(Arc::new(counted), watch::watch)))
+    Ok(guarded(routes)
+        .layer(middleware::from_fn_with_state(Arc::new(counted), watch::watch))
+        .layer(middleware::from_fn(identity::identify)))
 }
 
 fn forwarding(api: &str) -> anyhow::Result<Router> {

@@ -80,7 +80,7 @@ impl Census {
         let now = clock::now();
         let day = TimeRange {
             start: now.before(DAY),
-            end: now.after(app.config.detector.max_future_skew),
+            end: now.after(app.settings().detector.max_future_skew),
         };
         let newest = ReadingQuery {
             device_id: None,
@@ -96,7 +96,7 @@ impl Census {
             app.warehouse.readings(newest),
             app.warehouse.incidents(IncidentQuery::unresolved(now, MOST_INCIDENTS))
         )?;
-        let grace = app.config.detector.silence_grace.as_secs_f64();
+        let grace = app.settings().detector.silence_grace.as_secs_f64();
         let patience = app.fleet.patience(grace).into_iter();
         let patience = Patience {
             learned: patience.map(|(id, _, it)| (id, it)).collect(),

@@ -356,7 +356,7 @@ impl<'a> Judge<'a> {
 impl Learning {
     async fn of(shared: &Shared) -> ApiResult<Self> {
         let stored: u64 = census(shared).await?.0.iter().map(|it| it.device.readings).sum();
-        let need = shared.app.config.train.min_readings;
+        let need = shared.app.settings().train.min_readings;
         Ok(if stored < need {
             Self {
                 detail: format!("learning: {stored} readings stored, {need} needed"),

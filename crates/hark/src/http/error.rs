@@ -9,6 +9,7 @@ use domain::{Rejection, RejectionCode};
 use warehouse::{WarehouseError, WarehouseErrorKind};
 
 use super::dto::problem::{ItemProblem, Problem};
+use super::identity::Identity;
 
 /// The media type of RFC 9457.
 pub(crate) const PROBLEM_JSON: &str = "application/problem+json";
@@ -106,6 +107,7 @@ impl ApiError {
     /// The public part.
     pub(crate) fn problem(&self) -> Problem<'_> {
         let it = &self.0;
+        let Identity { request_id, trace_id } = Identity::current();
         Problem {
             kind: "about:blank",
             title: it.status.canonical_reason().unwrap_or("Error"),
@@ -114,6 +116,8 @@ impl ApiError {
             code: it.code,
             field: it.field.as_deref(),
             hint: it.hint.as_deref(),
+            request_id,
+            trace_id,
             errors: &it.errors,
         }
     }
@@ -164,7 +168,11 @@ impl From<WarehouseError> for ApiError {
                 let detail = "the warehouse cannot answer now";
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, "warehouse_away", detail).caused_by(failed)
             }
-            WarehouseErrorKind::Corrupt | WarehouseErrorKind::Fatal => Self::internal(failed),
+            WarehouseErrorKind::Absent
+            | WarehouseErrorKind::Held
+            | WarehouseErrorKind::Denied
+            | WarehouseErrorKind::Corrupt
+            | WarehouseErrorKind::Fatal => Self::internal(failed),
         }
     }
 }

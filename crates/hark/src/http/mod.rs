@@ -14,6 +14,7 @@ pub(crate) mod error;
 mod gauges;
 pub(crate) mod guard;
 mod health;
+pub(crate) mod identity;
 mod incidents;
 mod labels;
 mod maintenance;
@@ -104,6 +105,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .layer(CatchPanicLayer::custom(panicked))
         .layer(middleware::from_fn(guard::guard))
         .layer(middleware::from_fn_with_state(counted, watch::watch))
+        .layer(middleware::from_fn(identity::identify))
 }
 
 /// What the API takes and answers.

@@ -14,7 +14,7 @@ use warehouse::Warehouse;
 
 use super::error::ApiResult;
 use super::health::{self, Word};
-use super::{gauges, guard, unknown_method, unknown_path, watch};
+use super::{gauges, guard, identity, unknown_method, unknown_path, watch};
 use crate::app::App;
 use crate::metrics::requests::{OPERATION, Routes};
 
@@ -65,6 +65,7 @@ pub(crate) fn operation_router(operation: Operation) -> Router {
         .method_not_allowed_fallback(unknown_method)
         .layer(middleware::from_fn(guard::guard))
         .layer(middleware::from_fn_with_state(Arc::new(counted), watch::watch))
+        .layer(middleware::from_fn(identity::identify))
 }
 
 /// What a process tells that has no part in the pipeline: requests, memory, files.

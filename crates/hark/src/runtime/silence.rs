@@ -21,7 +21,6 @@ const ROUNDS_OF_SHARED: u64 = 12;
 
 /// Looks for devices that fall silent until told to stop, and counts devices and incidents by their state.
 pub(crate) async fn watch(app: Arc<App>) -> anyhow::Result<()> {
-    let grace = app.config.detector.silence_grace.as_secs_f64();
     let mut silent = HashSet::new();
     let each = if app.config.warehouse.kind.is_shared() {
         ROUNDS_OF_SHARED
@@ -34,6 +33,7 @@ pub(crate) async fn watch(app: Arc<App>) -> anyhow::Result<()> {
             () = tokio::time::sleep(ROUND) => {}
         }
         let now = clock::now();
+        let grace = app.settings().detector.silence_grace.as_secs_f64();
         let news = look(&app.fleet, &mut silent, now, app.started_at, grace);
         for it in news {
             app.events.send(Event::Device(Arc::new(it)));

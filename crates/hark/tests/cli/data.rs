@@ -107,6 +107,24 @@ fn what_is_imported_is_exported_whichever_way_it_goes() {
 }
 
 #[test]
+fn an_import_can_be_tried_out() {
+    let folder = Folder::new();
+    folder.write(
+        "t.csv",
+        "device_id,timestamp,temperature\na,2025-08-06T10:00:00Z,20\na,soon,20\n",
+    );
+    let tried = folder.run(&["import", "t.csv", "--dry-run"]);
+    assert_eq!(tried.code, 1, "{tried}");
+    assert!(
+        tried
+            .stderr
+            .contains("1 readings could be taken, 1 would be refused; nothing was stored"),
+        "{tried}"
+    );
+    assert!(!folder.path("hark-data").exists());
+}
+
+#[test]
 fn an_export_can_be_narrowed_to_a_device_and_a_time() {
     let folder = Folder::new();
     let messages = simulate(&folder, &[]);
@@ -178,6 +196,14 @@ fn what_was_refused_is_kept_shown_and_sent_again_once_it_can_be_taken() {
     assert_eq!(letters(&folder).len(), 1);
     assert_eq!(exported(&folder)[0]["pressure"], 3.0);
 
+    for what in ["replay", "purge"] {
+        let tried = folder.run(&["dead-letters", what, "--all", "--dry-run", "--json"]);
+        assert!(
+            tried.code == 0 && tried.stdout.contains("\"dead_letters\": 1"),
+            "{tried}"
+        );
+    }
+    assert_eq!(letters(&folder).len(), 1);
     let asked = folder.run(&["dead-letters", "purge", "--all"]);
     assert_eq!(asked.code, 2, "{asked}");
     folder.ok(&["dead-letters", "purge", "--all", "--yes"]);
