@@ -64,6 +64,12 @@ start_emulators() { # of Google's cloud, with the variables that lead to them
   export PROJECT_ID=hark-test HARK__BUS__KIND=pubsub HARK__WAREHOUSE__KIND=bigquery
 }
 
+pubsub_jar() { # Google's emulator, or nothing
+  local lib
+  [ -z "${HARK_PUBSUB_JAR:-}" ] || { echo "$HARK_PUBSUB_JAR"; return; }
+  lib=$(gcloud info --format='value(installation.sdk_root)' 2>/dev/null)/platform/pubsub-emulator/lib
+  find "$lib" -name 'cloud-pubsub-emulator-*-all.jar' 2>/dev/null | sort | tail -n 1
+}
 speaks_to_google() { # hark, what is tried: whether emulators can be had here. A hark that lacks a part fails.
   (cd "$work" && PROJECT_ID=it HARK__BUS__KIND=pubsub HARK__WAREHOUSE__KIND=bigquery REDIS_URL=redis://127.0.0.1:1 "$1" config check >"$work/parts.log" 2>&1) ||
     fail "$2 needs a hark with all parts: cargo build --release --locked --features gcp,redis"$'\n'"$(cat "$work/parts.log")"
@@ -71,6 +77,7 @@ speaks_to_google() { # hark, what is tried: whether emulators can be had here. A
   for tool in gcloud javac; do
     command -v $tool >/dev/null || { not_tried "$2 (no $tool here)"; return 1; }
   done
+  [ -n "$(pubsub_jar)" ] || { not_tried "$2 (the Google Cloud SDK here has no Pub/Sub emulator)"; return 1; }
 }
 
 free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
