@@ -61,6 +61,8 @@ pub(super) const COMMANDS: [&[&str]; 56] = [
     &["openapi"],
 ];
 
+/// As a program with all features shows it.
+#[cfg(all(feature = "gcp", feature = "redis", feature = "otel"))]
 #[test]
 fn the_help_of_each_command_reads_well() {
     let folder = Folder::new();

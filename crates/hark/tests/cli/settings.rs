@@ -13,6 +13,8 @@ fn the_written_file_is_sound_and_explains_itself() {
     folder.ok(&["config", "init", "--force"]);
 }
 
+/// As a program with all features shows it.
+#[cfg(all(feature = "gcp", feature = "redis", feature = "otel"))]
 #[test]
 fn each_value_is_shown_with_where_it_came_from() {
     let folder = Folder::new();
