@@ -35,12 +35,12 @@ output "service_accounts" {
 
 output "api_url" {
   description = "The detection API"
-  value       = one([for it in google_cloud_run_v2_service.server : it.uri])
+  value       = one([for part, it in google_cloud_run_v2_service.parts : it.uri if part == "server"])
 }
 
 output "page_url" {
   description = "The page"
-  value       = one([for it in google_cloud_run_v2_service.dashboard : it.uri])
+  value       = one([for part, it in google_cloud_run_v2_service.parts : it.uri if part == "dashboard"])
 }
 
 output "settings" {

@@ -14,18 +14,45 @@ locals {
     HARK__REGISTRY__URL                 = google_storage_bucket.models.url
     HARK__DATA__DIR                     = "/data"
   })
+
+  api = {
+    name     = "api"
+    args     = ["serve", "--listen", "0.0.0.0:8000", "--insecure"]
+    memory   = "1Gi"
+    env      = local.settings
+    port     = null
+    api_port = 8000
+    follows  = null
+  }
+  # The page speaks plain HTTP with its API: it has a detection server of its own beside it.
+  page = {
+    name     = "page"
+    args     = ["dashboard", "--listen", "0.0.0.0:8501", "--api", "http://127.0.0.1:8000", "--insecure"]
+    memory   = "256Mi"
+    env      = { HARK__DATA__DIR = "/data" }
+    port     = 8501
+    api_port = null
+    follows  = ["api"]
+  }
+  # What is asked over HTTP: how many instances of it, and what runs in each. The container with a port is the one asked.
+  asked = {
+    server    = { instances = var.servers, containers = [merge(local.api, { port = local.api.api_port })] }
+    dashboard = { instances = { min = 0, max = 2 }, containers = [local.page, local.api] }
+  }
+  services = { for part, it in local.asked : part => it if var.image != null }
 }
 
-resource "google_cloud_run_v2_service" "server" {
-  for_each            = local.run
-  name                = "hark-server"
+resource "google_cloud_run_v2_service" "parts" {
+  for_each            = local.services
+  name                = "hark-${each.key}"
   location            = var.region
   labels              = var.labels
   ingress             = "INGRESS_TRAFFIC_ALL"
   deletion_protection = var.deletion_protection
 
   template {
-    service_account = google_service_account.parts["server"].email
+    service_account = google_service_account.parts[each.key].email
+    timeout         = "3600s"
 
     dynamic "vpc_access" {
       for_each = google_redis_instance.shared
@@ -37,48 +64,60 @@ resource "google_cloud_run_v2_service" "server" {
       }
     }
 
-    timeout = "3600s"
-
     scaling {
-      min_instance_count = var.servers.min
-      max_instance_count = var.servers.max
+      min_instance_count = each.value.instances.min
+      max_instance_count = each.value.instances.max
     }
 
-    containers {
-      image = each.value
-      args  = ["serve", "--listen", "0.0.0.0:8000", "--insecure"]
+    dynamic "containers" {
+      for_each = each.value.containers
+      content {
+        name       = containers.value.name
+        image      = var.image
+        args       = containers.value.args
+        depends_on = containers.value.follows
 
-      ports {
-        container_port = 8000
-      }
-
-      dynamic "env" {
-        for_each = local.settings
-        content {
-          name  = env.key
-          value = env.value
+        dynamic "ports" {
+          for_each = containers.value.port[*]
+          content {
+            container_port = ports.value
+          }
         }
-      }
 
-      resources {
-        limits = { cpu = "1", memory = "1Gi" }
-        # It watches the pointer of the models between requests.
-        cpu_idle = false
-      }
-
-      startup_probe {
-        period_seconds    = 2
-        failure_threshold = 60
-        http_get {
-          path = "/readyz"
-          port = 8000
+        dynamic "env" {
+          for_each = containers.value.env
+          content {
+            name  = env.key
+            value = env.value
+          }
         }
-      }
 
-      liveness_probe {
-        http_get {
-          path = "/livez"
-          port = 8000
+        resources {
+          limits = { cpu = "1", memory = containers.value.memory }
+          # The API watches the pointer of the models between requests.
+          cpu_idle = containers.value.api_port == null
+        }
+
+        dynamic "startup_probe" {
+          for_each = containers.value.api_port[*]
+          content {
+            period_seconds    = 2
+            failure_threshold = 60
+            http_get {
+              path = "/readyz"
+              port = startup_probe.value
+            }
+          }
+        }
+
+        dynamic "liveness_probe" {
+          for_each = containers.value.api_port[*]
+          content {
+            http_get {
+              path = "/livez"
+              port = liveness_probe.value
+            }
+          }
         }
       }
     }
@@ -123,85 +162,6 @@ resource "google_cloud_run_v2_worker_pool" "consumer" {
 
       resources {
         limits = { cpu = "1", memory = "1Gi" }
-      }
-    }
-  }
-}
-
-resource "google_cloud_run_v2_service" "dashboard" {
-  for_each            = local.run
-  name                = "hark-dashboard"
-  location            = var.region
-  labels              = var.labels
-  ingress             = "INGRESS_TRAFFIC_ALL"
-  deletion_protection = var.deletion_protection
-
-  template {
-    service_account = google_service_account.parts["dashboard"].email
-
-    dynamic "vpc_access" {
-      for_each = google_redis_instance.shared
-      content {
-        egress = "PRIVATE_RANGES_ONLY"
-        network_interfaces {
-          network = vpc_access.value.authorized_network
-        }
-      }
-    }
-
-    timeout = "3600s"
-
-    scaling {
-      min_instance_count = 0
-      max_instance_count = 2
-    }
-
-    # The page speaks plain HTTP with its API: it has a detection server of its own beside it.
-    containers {
-      name       = "page"
-      image      = each.value
-      args       = ["dashboard", "--listen", "0.0.0.0:8501", "--api", "http://127.0.0.1:8000", "--insecure"]
-      depends_on = ["api"]
-
-      ports {
-        container_port = 8501
-      }
-
-      env {
-        name  = "HARK__DATA__DIR"
-        value = "/data"
-      }
-
-      resources {
-        limits = { cpu = "1", memory = "256Mi" }
-      }
-    }
-
-    containers {
-      name  = "api"
-      image = each.value
-      args  = ["serve", "--listen", "0.0.0.0:8000", "--insecure"]
-
-      dynamic "env" {
-        for_each = local.settings
-        content {
-          name  = env.key
-          value = env.value
-        }
-      }
-
-      resources {
-        limits   = { cpu = "1", memory = "1Gi" }
-        cpu_idle = false
-      }
-
-      startup_probe {
-        period_seconds    = 2
-        failure_threshold = 60
-        http_get {
-          path = "/readyz"
-          port = 8000
-        }
       }
     }
   }
@@ -267,7 +227,7 @@ resource "google_cloud_scheduler_job" "training" {
 
 resource "google_cloud_run_v2_service_iam_member" "api" {
   for_each = var.image == null ? toset([]) : toset(var.api_callers)
-  name     = google_cloud_run_v2_service.server["image"].name
+  name     = google_cloud_run_v2_service.parts["server"].name
   location = var.region
   role     = "roles/run.invoker"
   member   = each.key
@@ -275,7 +235,7 @@ resource "google_cloud_run_v2_service_iam_member" "api" {
 
 resource "google_cloud_run_v2_service_iam_member" "page" {
   for_each = var.image == null ? toset([]) : toset(var.page_viewers)
-  name     = google_cloud_run_v2_service.dashboard["image"].name
+  name     = google_cloud_run_v2_service.parts["dashboard"].name
   location = var.region
   role     = "roles/run.invoker"
   member   = each.key

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use bus::conformance::{self, Ends};
 use bus::pubsub::{Made, Options, PubsubPublisher, PubsubSubscriber, probe, setup};
-use bus::{Batch, BusErrorKind, Message, Notes, Outcome, Publisher};
+use bus::{Batch, BusErrorKind, Message, Notes, Outcome, Publisher, Subscriber};
 
 /// Names that no other test and no earlier run has used.
 fn options() -> Options {
@@ -158,4 +158,44 @@ async fn what_is_put_off_comes_again_before_what_follows_it() {
     }
     let payloads = |of: &[Message]| of.iter().map(|it| it.payload.clone()).collect::<Vec<_>>();
     assert_eq!(payloads(&came), payloads(&sent));
+}
+
+/// A message that no consumer can handle must not hold up the others for ever: after five deliveries the service itself sets
+/// it aside, with its bytes and attributes. Without the order of keys, since with it the emulator delivers five times and
+/// then keeps the message to itself.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_given_back_again_and_again_goes_to_the_dead_letter_topic_as_it_was() {
+    let options = Options {
+        ordering: false,
+        ..options()
+    };
+    let (publisher, mut subscriber) = ends(&options).await;
+    let dead = Options {
+        topic: options.dead_letter_topic.clone(),
+        subscription: options.dead_letter_topic.clone(),
+        ..options.clone()
+    };
+    let mut set_aside = PubsubSubscriber::open(dead).await.unwrap();
+    let poison = Message {
+        payload: vec![0xff, 0, b'{'].into(),
+        ordering_key: None,
+        attributes: BTreeMap::from([("device_type".to_owned(), "pump".to_owned())]),
+        ..conformance::message("a", 0)
+    };
+    publisher.publish(vec![poison.clone()]).await.unwrap();
+    let mut n_deliveries = 0;
+    let came = loop {
+        tokio::select! {
+            batch = subscriber.pull() => {
+                let batch = batch.unwrap().unwrap();
+                n_deliveries += batch.messages.len();
+                batch.release().await;
+            }
+            batch = set_aside.pull() => break settled(batch.unwrap().unwrap()).await,
+        }
+    };
+    assert_eq!(n_deliveries, 5);
+    assert_eq!(came[0].payload, poison.payload);
+    assert_eq!(came[0].attributes["device_type"], "pump");
+    assert_eq!(came[0].attributes["CloudPubSubDeadLetterSourceDeliveryCount"], "5");
 }

@@ -71,7 +71,7 @@ run "no_part_is_an_administrator" {
 
 run "without_an_image_nothing_runs" {
   assert {
-    condition     = length(google_cloud_run_v2_service.server) + length(google_cloud_run_v2_worker_pool.consumer) + length(google_cloud_run_v2_job.trainer) + length(google_cloud_scheduler_job.training) == 0
+    condition     = length(google_cloud_run_v2_service.parts) + length(google_cloud_run_v2_worker_pool.consumer) + length(google_cloud_run_v2_job.trainer) + length(google_cloud_scheduler_job.training) == 0
     error_message = "services run without an image"
   }
   assert {
@@ -85,7 +85,7 @@ run "with_an_image_all_parts_run_as_themselves" {
     image = "registry.example/hark:0.1.0"
   }
   assert {
-    condition     = google_cloud_run_v2_worker_pool.consumer["image"].scaling[0].manual_instance_count == 2 && google_cloud_run_v2_service.server["image"].template[0].scaling[0].max_instance_count == 8
+    condition     = google_cloud_run_v2_worker_pool.consumer["image"].scaling[0].manual_instance_count == 2 && google_cloud_run_v2_service.parts["server"].template[0].scaling[0].max_instance_count == 8
     error_message = "another number of instances"
   }
   assert {
@@ -94,10 +94,17 @@ run "with_an_image_all_parts_run_as_themselves" {
   }
   assert {
     condition = alltrue([
-      for it in google_cloud_run_v2_service.server["image"].template[0].containers[0].env :
+      for it in google_cloud_run_v2_service.parts["server"].template[0].containers[0].env :
       it.value == google_storage_bucket.models.url if it.name == "HARK__REGISTRY__URL"
     ])
     error_message = "the servers look for models elsewhere"
+  }
+  assert {
+    condition = [
+      for it in google_cloud_run_v2_service.parts["dashboard"].template[0].containers :
+      [it.name, length(it.ports), length(it.startup_probe)]
+    ] == [["page", 1, 0], ["api", 0, 1]]
+    error_message = "the page is asked, and the API beside it is watched"
   }
   assert {
     condition     = length(google_redis_instance.shared) == 0
@@ -118,7 +125,7 @@ run "a_redis_by_choice" {
     error_message = "the consumers do not know the Redis"
   }
   assert {
-    condition     = google_cloud_run_v2_service.server["image"].template[0].vpc_access[0].egress == "PRIVATE_RANGES_ONLY"
+    condition     = google_cloud_run_v2_service.parts["server"].template[0].vpc_access[0].egress == "PRIVATE_RANGES_ONLY"
     error_message = "the servers do not reach the Redis"
   }
 }

@@ -217,16 +217,14 @@ impl Subscriber for PubsubSubscriber {
             }
             let mut messages = Vec::with_capacity(pulled.len());
             let mut in_hand = InHand {
-                handlers: Vec::with_capacity(pulled.len()),
-                places: Vec::with_capacity(pulled.len()),
+                held: Vec::with_capacity(pulled.len()),
                 firsts,
                 given_back: Arc::clone(&self.given_back),
                 put_off: Arc::clone(&self.put_off),
             };
             for it in pulled {
                 messages.push(it.message);
-                in_hand.handlers.push(it.handler);
-                in_hand.places.push(it.place);
+                in_hand.held.push((it.handler, it.place));
             }
             return Ok(Some(Batch::new(messages, Box::new(in_hand))));
         }
@@ -243,8 +241,7 @@ impl Subscriber for PubsubSubscriber {
 
 /// The receipt of one batch. A handler that is dropped gives its message back.
 struct InHand {
-    handlers: Vec<Handler>,
-    places: Vec<Place>,
+    held: Vec<(Handler, Place)>,
     /// The first message of each key.
     firsts: HashMap<String, String>,
     given_back: Arc<GivenBack>,
@@ -253,7 +250,7 @@ struct InHand {
 
 impl Drop for InHand {
     fn drop(&mut self) {
-        if !self.handlers.is_empty() {
+        if !self.held.is_empty() {
             self.given_back.give_back(self.firsts.drain());
         }
     }
@@ -264,16 +261,16 @@ impl Receipt for InHand {
     /// Every outcome is durable by now, so every message is acknowledged; where the subscription confirms
     /// acknowledgements, the confirmations are awaited.
     async fn settle(mut self: Box<Self>, outcomes: Vec<Outcome>) -> Result<(), BusError> {
-        if outcomes.len() != self.handlers.len() {
+        if outcomes.len() != self.held.len() {
             let context = format!(
                 "{} outcomes were given for {} messages",
                 outcomes.len(),
-                self.handlers.len()
+                self.held.len()
             );
             return Err(BusError::new(BusErrorKind::Fatal, context));
         }
         let mut confirming = Vec::new();
-        for handler in std::mem::take(&mut self.handlers) {
+        for (handler, _) in std::mem::take(&mut self.held) {
             match handler {
                 Handler::ExactlyOnce(handler) => confirming.push(handler.confirmed_ack()),
                 other => other.ack(),
@@ -293,20 +290,23 @@ impl Receipt for InHand {
     async fn release(self: Box<Self>) {}
 
     fn put_off(&mut self, messages: Vec<(usize, Message)>) -> Vec<(usize, Message)> {
-        let mut later = Vec::with_capacity(messages.len());
-        // From behind, so that places before it keep theirs.
-        for (at, message) in messages.into_iter().rev() {
-            let (handler, place) = (self.handlers.remove(at), self.places.remove(at));
+        let mut waiting = Vec::with_capacity(messages.len());
+        let mut later = messages.into_iter().peekable();
+        for (at, (handler, place)) in std::mem::take(&mut self.held).into_iter().enumerate() {
+            let Some((_, message)) = later.next_if(|it| it.0 == at) else {
+                self.held.push((handler, place));
+                continue;
+            };
             if let Some(key) = &message.ordering_key {
                 self.firsts.remove(key);
             }
-            later.push(Pulled {
+            waiting.push(Pulled {
                 message,
                 place,
                 handler,
             });
         }
-        self.put_off.put(later);
+        self.put_off.put(waiting);
         Vec::new()
     }
 }

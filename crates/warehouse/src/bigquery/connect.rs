@@ -69,13 +69,13 @@ pub(super) fn code(error: &Error) -> Option<Code> {
 pub(super) fn failure(what: &str, options: &Options, error: &Error) -> WarehouseError {
     let (kind, hint) = match code(error) {
         Some(Code::NotFound) => (
-            WarehouseErrorKind::Fatal,
+            WarehouseErrorKind::Absent,
             Some("`hark setup` makes what is missing".to_owned()),
         ),
         // Quotas are told with the same status as missing rights.
         Some(Code::PermissionDenied) if told_of_quota(&error.to_string()) => (WarehouseErrorKind::Retryable, None),
         Some(Code::PermissionDenied) => (
-            WarehouseErrorKind::Fatal,
+            WarehouseErrorKind::Denied,
             Some(format!(
                 "give the account roles/bigquery.dataEditor on dataset `{}` and roles/bigquery.jobUser in project `{}`",
                 options.dataset, options.project
@@ -131,5 +131,53 @@ pub(super) fn query_failure(what: &str, options: &Options, error: &QueryError) -
             WarehouseError::new(kind, what).caused_by(told.join("; "))
         }
         other => WarehouseError::new(WarehouseErrorKind::Fatal, what).caused_by(other.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use google_cloud_gax::error::rpc::Status;
+
+    use super::*;
+    use crate::bigquery::Delivery;
+
+    #[track_caller]
+    fn check(code: Code, message: &str, expected: WarehouseErrorKind, advice: &str) {
+        let options = Options {
+            project: "plant".to_owned(),
+            dataset: "iot_data".to_owned(),
+            location: "US".to_owned(),
+            rest_endpoint: None,
+            grpc_endpoint: None,
+            delivery: Delivery::ExactlyOnce,
+            writer: "w".to_owned(),
+        };
+        let error = Error::service(Status::default().set_code(code).set_message(message));
+        let failure = failure("failed to append", &options, &error);
+        assert_eq!(failure.kind, expected, "{code:?} {message}");
+        assert!(failure.to_string().contains(advice), "{failure}");
+    }
+
+    #[test]
+    fn what_a_quota_refuses_is_tried_again_and_what_a_right_refuses_is_not() {
+        let rate = "Exceeded rate limits: too many table update operations for this table";
+        let quota = "Quota exceeded: Your project exceeded quota for concurrent queries";
+        check(Code::PermissionDenied, rate, WarehouseErrorKind::Retryable, "");
+        check(Code::PermissionDenied, quota, WarehouseErrorKind::Retryable, "");
+        check(Code::ResourceExhausted, quota, WarehouseErrorKind::Retryable, "");
+        check(Code::Unavailable, "try later", WarehouseErrorKind::Retryable, "");
+        let denied = "Permission bigquery.tables.updateData denied";
+        check(
+            Code::PermissionDenied,
+            denied,
+            WarehouseErrorKind::Fatal,
+            "hint: give the account roles/bigquery.dataEditor",
+        );
+        check(
+            Code::NotFound,
+            "no such table",
+            WarehouseErrorKind::Fatal,
+            "hint: `hark setup`",
+        );
     }
 }

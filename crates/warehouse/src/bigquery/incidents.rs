@@ -18,6 +18,12 @@ use crate::{Cursor, Page, WarehouseError, WarehouseErrorKind};
 /// The columns that no count follows from.
 const UNCOUNTED: [&str; 5] = ["note", "signals", "reason", "model_version", "peak_score"];
 
+/// How far back a page looks at first, and then; after that it looks at all.
+const LOOKS_BACK_MICROS: [i64; 2] = [8 * 86_400_000_000, 64 * 86_400_000_000];
+
+/// A longer page is one of all that there is.
+const LONG_PAGE: usize = 1_000;
+
 /// What the column `action` says of a row of the detection.
 const TOLD: &str = "told";
 
@@ -228,28 +234,60 @@ pub(super) async fn audit(core: &Core, id: &IncidentId) -> Result<Vec<AuditEntry
 /// One page of incidents, the one that began last first.
 pub(super) async fn page(core: &Core, query: &IncidentQuery) -> Result<Page<StoredIncident>, WarehouseError> {
     let after = query.after.as_ref().map(place).transpose()?;
-    let chosen = Chosen {
-        range: Some(query.range),
-        device_id: query.device_id.as_ref(),
-        id: None,
-    };
-    let all = played(core, chosen).await?;
     let behind = |place: &(Timestamp, IncidentId)| {
         after
             .as_ref()
             .is_none_or(|(at, id)| (place.0, place.1.as_str()) < (*at, id.as_str()))
     };
-    let chosen = all.into_iter().rev().filter(|(place, _)| behind(place));
-    let stored = chosen.map(|(_, history)| history.stored(query.now));
-    let mut items: Vec<StoredIncident> = stored
-        .filter(|it| fits(it, query))
-        .take(query.limit.saturating_add(1))
-        .collect();
+    let mut items: Vec<StoredIncident> = Vec::new();
+    for range in spans(core, query, after.as_ref().map(|it| it.0)) {
+        let chosen = Chosen {
+            range: Some(range),
+            device_id: query.device_id.as_ref(),
+            id: None,
+        };
+        let chosen = played(core, chosen).await?.into_iter().rev();
+        let stored = chosen
+            .filter(|(place, _)| behind(place))
+            .map(|it| it.1.stored(query.now));
+        items.extend(stored.filter(|it| fits(it, query)));
+        if items.len() > query.limit {
+            break;
+        }
+    }
     let has_more = items.len() > query.limit;
     items.truncate(query.limit);
     let cursor = |it: &StoredIncident| Cursor(format!("{} {}", it.incident.began.as_micros(), it.incident.id));
     let next = items.last().filter(|_| has_more).map(cursor);
     Ok(Page { items, next })
+}
+
+/// The times in which a page's incidents are looked for, one after the other until it is full: the newest first, so that
+/// few days are read. Of what is not resolved it is known how old it can be; what has a label is rare and of any age.
+fn spans(core: &Core, query: &IncidentQuery, after: Option<Timestamp>) -> Vec<TimeRange> {
+    let mut range = query.range;
+    if let Some(at) = after {
+        range.end = range.end.min(at.plus_micros(1));
+    }
+    if !query.standings.is_empty() && !query.standings.contains(&Standing::Resolved) {
+        range.start = range.start.max(core.look_back.begin(query.now).first);
+    }
+    let is_labelled = matches!(query.label, Some(LabelFilter::Any | LabelFilter::Is(_)));
+    if is_labelled || query.limit > LONG_PAGE {
+        return vec![range];
+    }
+    let newest = range.end.min(query.now);
+    let mut spans = Vec::with_capacity(LOOKS_BACK_MICROS.len() + 1);
+    for micros in LOOKS_BACK_MICROS {
+        let start = newest.plus_micros(-micros);
+        if start <= range.start {
+            break;
+        }
+        spans.push(TimeRange { start, end: range.end });
+        range.end = start;
+    }
+    spans.push(range);
+    spans
 }
 
 fn place(cursor: &Cursor) -> Result<(Timestamp, String), WarehouseError> {
@@ -292,11 +330,19 @@ pub(super) async fn counts(core: &Core, now: Timestamp) -> Result<Vec<IncidentCo
          AND (SUM(IF(action = 'told', 0, 1)) OVER (PARTITION BY incident_id) > 0 \
          OR ROW_NUMBER() OVER (PARTITION BY incident_id ORDER BY `at`, seq) = 1 \
          OR ROW_NUMBER() OVER (PARTITION BY incident_id ORDER BY last DESC, readings DESC, `at` DESC) = 1)";
-    let question = super::ranged(Question::new(rows_of(core, &read, condition)), TimeRange::ALL);
+    let count = core.look_back.begin(now);
+    let range = TimeRange {
+        start: count.first,
+        ..TimeRange::ALL
+    };
+    let question = super::ranged(Question::new(rows_of(core, &read, condition)), range);
+    let mut oldest = None;
     let mut counts: BTreeMap<(Standing, Severity), IncidentCount> = BTreeMap::new();
     let all = play(core, question).await?;
     for history in all.into_values().filter(|it| !it.is_resolved()) {
         let stored = history.stored(now);
+        let began = stored.incident.began;
+        oldest = Some(oldest.map_or(began, |it: Timestamp| it.min(began)));
         let (standing, severity) = (stored.triage.phase.standing(), stored.incident.severity);
         let count = counts.entry((standing, severity)).or_insert(IncidentCount {
             standing,
@@ -307,5 +353,6 @@ pub(super) async fn counts(core: &Core, now: Timestamp) -> Result<Vec<IncidentCo
         count.incidents += 1;
         count.ongoing += u64::from(stored.incident.closed_at.is_none());
     }
+    core.look_back.end(count, oldest, now);
     Ok(counts.into_values().collect())
 }

@@ -14,6 +14,7 @@ mod devices;
 mod history;
 mod incidents;
 mod letters;
+mod look_back;
 mod pages;
 mod probe;
 mod rows;
@@ -32,6 +33,7 @@ use tokio::sync::Mutex;
 use ask::Question;
 use columns::{Column, Kind};
 pub use google::{Made, Step};
+use look_back::LookBack;
 pub use probe::{Probe, probe};
 use rows::Cells;
 use store::Store;
@@ -102,6 +104,7 @@ struct Core {
     columns: Vec<Column>,
     /// Those of them that the table has.
     present: Vec<String>,
+    look_back: LookBack,
 }
 
 impl Core {
@@ -111,13 +114,14 @@ impl Core {
                 "there is no table `{}`\nhint: `hark setup` makes what is missing",
                 options.name_of(tables::READINGS)
             );
-            return Err(WarehouseError::new(WarehouseErrorKind::Fatal, context));
+            return Err(WarehouseError::new(WarehouseErrorKind::Absent, context));
         };
         Ok(Self {
             queries: connect::queries(&options).await?,
             reads: connect::reads(&options).await?,
             columns: columns::readings(&signals),
             present,
+            look_back: LookBack::default(),
             options,
             signals,
         })
@@ -172,7 +176,8 @@ impl BigQueryWarehouse {
     /// Opens the dataset for writing. New signals get their columns.
     ///
     /// # Errors
-    /// [`WarehouseErrorKind::Fatal`] when there are no tables, no credentials or no right,
+    /// [`WarehouseErrorKind::Absent`] when there are no tables, [`WarehouseErrorKind::Fatal`] when there are no credentials,
+    /// [`WarehouseErrorKind::Denied`] when there is no right,
     /// [`WarehouseErrorKind::Retryable`] when BigQuery cannot be reached.
     pub async fn open(options: Options, signals: Signals) -> Result<Self, WarehouseError> {
         // Only columns can be missing when the table is there.

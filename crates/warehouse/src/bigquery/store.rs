@@ -9,7 +9,7 @@ use super::appender::Appender;
 use super::ask::Question;
 use super::columns::{self, Cell, Kind};
 use super::devices::{self, Known};
-use super::{Core, connect, incidents, rows, tables};
+use super::{Core, connect, incidents, letters, rows, tables};
 use crate::{Acted, Commit, DeviceUpdate, IncidentUpdate, Stored, WarehouseError};
 
 /// Readings older than this before the last commit were asked for when they came, so a start need not look for them.
@@ -240,6 +240,7 @@ impl Store {
         for update in updates {
             self.seq += 1;
             rows.push(incidents::told(self.seq, update));
+            self.core.look_back.changed(update.incident.began, update.at);
         }
         self.events.append(&rows).await
     }
@@ -255,6 +256,7 @@ impl Store {
         let stored = history.stored(action.at);
         self.seq += 1;
         let row = incidents::acted(self.seq, &stored.incident, action);
+        self.core.look_back.changed(stored.incident.began, action.at);
         self.events.append(&[row]).await?;
         Ok(Acted::Done(Box::new(stored)))
     }
@@ -268,7 +270,10 @@ impl Store {
         if !same {
             let mut numbered = Vec::with_capacity(letters.len());
             for letter in letters {
-                let by_time = letter.received_at.as_micros().saturating_mul(1 << 10);
+                let by_time = letter
+                    .received_at
+                    .as_micros()
+                    .saturating_mul(letters::NUMBERS_A_MICROSECOND);
                 self.last_letter = by_time.max(self.last_letter + 1);
                 numbered.push((self.last_letter, letter));
             }

@@ -37,7 +37,7 @@ async fn an_answer_is_given_again_until_the_device_is_heard_again() {
 #[cfg(feature = "redis")]
 #[tokio::test(flavor = "multi_thread")]
 async fn a_redis_away_hung_empty_or_spoilt_changes_no_answer_and_fails_no_request() {
-    use std::time::{Duration, Instant};
+    use std::time::Instant;
 
     use crate::runtime::shared::tests::Server;
 
@@ -56,6 +56,9 @@ async fn a_redis_away_hung_empty_or_spoilt_changes_no_answer_and_fails_no_reques
             assert!(single.status.is_success(), "{what}: {single:?}");
             let (again, computed) = both(&running, &question).await;
             assert_eq!((text(&single), again), (computed.clone(), computed), "{what}");
+            // The first question waits in vain, and after it none does.
+            let left_alone = running.app.shared.as_ref().map(|it| it.leaves_answers_alone());
+            assert!(left_alone == Some(true) || !matches!(what, "hung" | "gone"), "{what}");
         }
         took.sort();
         let (median, p99) = (took[took.len() / 2], took[took.len() * 99 / 100]);
@@ -63,7 +66,6 @@ async fn a_redis_away_hung_empty_or_spoilt_changes_no_answer_and_fails_no_reques
         {
             eprintln!("redis {what}: median {median:?}, 99 of 100 within {p99:?}");
         }
-        p99
     };
     phase("well").await;
     server.cli(&["FLUSHALL"]);
@@ -71,13 +73,9 @@ async fn a_redis_away_hung_empty_or_spoilt_changes_no_answer_and_fails_no_reques
     server.spoil();
     phase("spoilt").await;
     server.signal("-STOP");
-    let hung = phase("hung").await;
+    phase("hung").await;
     server.signal("-CONT");
     phase("well again").await;
     drop(server);
     phase("gone").await;
-    assert!(
-        hung < Duration::from_millis(250),
-        "a hung redis held answers up for {hung:?}"
-    );
 }

@@ -142,6 +142,13 @@ impl Redis {
         }
     }
 
+    /// Whether nobody asks it now.
+    #[cfg(test)]
+    pub(super) fn is_left_alone(&self) -> bool {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        matches!(state.breaker, Breaker::Open { .. })
+    }
+
     /// A connection for listening alone.
     pub(super) async fn listener(&self, channels: &[String]) -> anyhow::Result<redis::aio::PubSub> {
         let connect = async {
