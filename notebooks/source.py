@@ -34,7 +34,11 @@ def readings(columns, since=None, judged=False):
 def labelled_incidents():
     """Incidents with the last word that a person said on each; empty where nobody said anything yet."""
     columns = ["id", "device_id", "began", "peak_score", "severity", "label"]
-    if SOURCE != "embedded":
+    if SOURCE == "bigquery":
+        return _asked(
+            f"SELECT i.incident_id AS id, i.device_id, i.began, i.peak_score, i.severity, l.detail AS label"
+            f" FROM `{PROJECT}.{DATASET}.incidents` i JOIN `{PROJECT}.{DATASET}.labels` l ON l.incident_id = i.incident_id")
+    if SOURCE != "embedded":  # the files hold readings alone
         return pd.DataFrame(columns=columns)
     with _opened() as connection:
         tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_schema")}
@@ -83,14 +87,17 @@ def _parquet(columns, since, judged):
     return duckdb.execute(f"SELECT {_names(columns)} FROM read_parquet(?) WHERE {where}", [PARQUET]).df()
 
 
-def _bigquery(columns, since, judged):
+def _asked(sql):
     from google.auth.credentials import AnonymousCredentials
     from google.cloud import bigquery
 
     emulator = os.environ.get("BIGQUERY_REST_ENDPOINT")
     more = {"client_options": {"api_endpoint": emulator}, "credentials": AnonymousCredentials()} if emulator else {}
     client = bigquery.Client(project=PROJECT, **more)
+    return client.query(sql).result().to_dataframe(create_bqstorage_client=False)
+
+
+def _bigquery(columns, since, judged):
     where = _conditions(since, judged, lambda it: f"TIMESTAMP '{it.isoformat()}'")
     names = ", ".join(f"`{it}`" for it in columns)
-    rows = client.query(f"SELECT {names} FROM `{PROJECT}.{DATASET}.readings` WHERE {where}").result()
-    return rows.to_dataframe(create_bqstorage_client=False)
+    return _asked(f"SELECT {names} FROM `{PROJECT}.{DATASET}.readings` WHERE {where}")

@@ -4,13 +4,19 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/hark
 mkdir -p "$cache"
 work=$(mktemp -d)
+# What cannot be had here is told in one line at the end, by the outermost of the checks.
+export HARK_NOT_TRIED=${HARK_NOT_TRIED:-$work/not-tried}
 pids=()
 emulators=
+tell_not_tried() { # file
+  [ ! -s "$1" ] || printf '\n%d not tried: %s\n' "$(sort -u "$1" | wc -l)" "$(sort -u "$1" | paste -sd '|' | sed 's/|/; /g')"
+}
 end_all() {
   local code=$?
   [ -z "$emulators" ] || "$root/scripts/emulators" stop "$emulators" || true
   [ ${#pids[@]} = 0 ] || kill -TERM "${pids[@]}" 2>/dev/null || true
   [ ${#pids[@]} = 0 ] || wait "${pids[@]}" 2>/dev/null || true
+  tell_not_tried "$work/not-tried"
   rm -rf "$work"
   exit "$code"
 }
@@ -18,6 +24,8 @@ trap end_all EXIT
 
 step() { printf '\n== %s\n' "$*"; }
 fail() { printf 'FAILED  %s\n' "$*" >&2; exit 1; }
+# What cannot be had on this machine, and why. With HARK_CHECK_ALL=1 that fails.
+not_tried() { echo "$*" >>"$HARK_NOT_TRIED"; [ -z "${HARK_CHECK_ALL:-}" ] || fail "not tried: $*"; }
 as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi; }
 
 apt_missing() { # packages: installs what Debian lacks here, and starts no service
@@ -56,12 +64,20 @@ start_emulators() { # of Google's cloud, with the variables that lead to them
   export PROJECT_ID=hark-test HARK__BUS__KIND=pubsub HARK__WAREHOUSE__KIND=bigquery
 }
 
-speaks_to_google() { # hark: whether it was built with Google Cloud, and emulators can be had here
-  (cd "$work" && PROJECT_ID=it HARK__BUS__KIND=pubsub HARK__WAREHOUSE__KIND=bigquery "$1" config check >/dev/null 2>&1) &&
-    command -v gcloud >/dev/null && command -v javac >/dev/null && return
-  echo "NOT TRIED  needs a hark built with --features gcp, gcloud with its Pub/Sub emulator, and a JDK"
-  [ -z "${HARK_CHECK_ALL:-}" ] || exit 1
-  return 1
+pubsub_jar() { # Google's emulator, or nothing
+  local lib
+  [ -z "${HARK_PUBSUB_JAR:-}" ] || { echo "$HARK_PUBSUB_JAR"; return; }
+  lib=$(gcloud info --format='value(installation.sdk_root)' 2>/dev/null)/platform/pubsub-emulator/lib
+  find "$lib" -name 'cloud-pubsub-emulator-*-all.jar' 2>/dev/null | sort | tail -n 1
+}
+speaks_to_google() { # hark, what is tried: whether emulators can be had here. A hark that lacks a part fails.
+  (cd "$work" && PROJECT_ID=it HARK__BUS__KIND=pubsub HARK__WAREHOUSE__KIND=bigquery REDIS_URL=redis://127.0.0.1:1 "$1" config check >"$work/parts.log" 2>&1) ||
+    fail "$2 needs a hark with all parts: cargo build --release --locked --features gcp,redis"$'\n'"$(cat "$work/parts.log")"
+  local tool
+  for tool in gcloud javac; do
+    command -v $tool >/dev/null || { not_tried "$2 (no $tool here)"; return 1; }
+  done
+  [ -n "$(pubsub_jar)" ] || { not_tried "$2 (the Google Cloud SDK here has no Pub/Sub emulator)"; return 1; }
 }
 
 free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }

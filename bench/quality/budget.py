@@ -8,7 +8,8 @@ over the time that is normal in this sense. Beside it stand the bounds of the tr
 95 %). `held` is yes where the rate lies within a factor of two of the budget, no where even the bounds do not reach that
 far, `too short` where the normal time holds too few false alarms to tell. `why` says where a budget cannot be
 resolved: a smaller one than a single false alarm in all the time that the training saw is kept by continuing the tail
-alone, and a larger one than incidents can begin, since one closes only after a while, cannot be kept at all.
+alone, and a larger one than incidents can begin, since one closes only after a while, is kept as that largest one,
+which its rate is then held against (ADR 21 derives it).
 """
 import argparse
 import json
@@ -102,7 +103,7 @@ def why(budget, least, most):
     """Why a budget cannot be resolved; nothing where it can."""
     if budget < least:
         return f"one alarm in all the time of the training is {least:.2g} a week"
-    return f"incidents run into one another from {most:.0f} a week on" if budget > most else ""
+    return f"incidents run into one another from {most:.0f} a week on: held against that" if budget > most else ""
 
 
 def main():
@@ -126,8 +127,8 @@ def main():
                     run = subprocess.run(command, stdin=rows, stdout=to, stderr=subprocess.PIPE, check=True, text=True)
                 false, opened, weeks, flagged = measure(table, labels, verdicts)
                 result = {"set": name, "budget": budget, "weeks": weeks, "incidents": opened, "false alarms": false, "flagged %": flagged}
-                limits = [float(it) for it in run.stderr.split(",")]
-                results.append(result | judge(false, weeks, budget) | {"why": why(budget, *limits)})
+                least, most = [float(it) for it in run.stderr.split(",")]
+                results.append(result | judge(false, weeks, min(budget, most)) | {"why": why(budget, least, most)})
                 tell(results[-1])
     if arguments.json:
         arguments.json.write_text(json.dumps(results, indent=1) + "\n")

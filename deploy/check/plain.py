@@ -165,8 +165,6 @@ class Service:
         kind, *words = self.service["healthcheck"]["test"]
         words = [self.text(it) for it in words]
         if words[0] == "/hark":
-            if not self.tools["health"]:
-                return answers(words[-1] + "/readyz")
             words[0] = self.tools["hark"]
         if words[0] == "python":
             words[0] = sys.executable
@@ -223,13 +221,6 @@ class Service:
         return f"stopped after {time.monotonic() - begun:.1f} s"
 
 
-def answers(url):
-    try:
-        return urllib.request.urlopen(url, timeout=4).status < 300
-    except OSError:
-        return False
-
-
 def in_order(services):
     done = []
     while len(done) < len(services):
@@ -241,12 +232,12 @@ def in_order(services):
 
 
 def accepted(place, tools, name):
-    """Whether this hark takes the configuration of a service. It may have been built without a part."""
+    """Fails unless this hark takes the configuration of a service."""
     service = Service(place, tools, name)
     asked = subprocess.run([tools["hark"], "config", "check"], env=service.environment, cwd=place.folder / name, capture_output=True, text=True)
     if asked.returncode != 0:
         faults = [it for it in asked.stderr.splitlines() if it.startswith("error")]
-        raise Skipped("this hark refuses the configuration: " + "; ".join(sorted(faults)))
+        sys.exit(f"FAILED  {name}: this hark refuses the configuration: {'; '.join(sorted(faults))}\n  is it built as the image is? cargo build --release --features gcp,redis")
 
 
 def scraped(place, running):
@@ -268,6 +259,19 @@ def scraped(place, running):
         time.sleep(1)
 
 
+def heartbeat(place, running):
+    """Waits until a message that a server sent itself over the shared bus was committed by a consumer."""
+    prometheus = next(it for it in running if it.name.startswith("prometheus"))
+    asked = urllib.parse.urlencode({"query": 'max(hark_heartbeat_timestamp_seconds{service="consumer", stage="canary"}) > 0'})
+    url = f"http://{place.at(prometheus.name, 9090)}/api/v1/query?{asked}"
+    end = time.monotonic() + PATIENCE
+    while not json.load(urllib.request.urlopen(url, timeout=10))["data"]["result"]:
+        if time.monotonic() > end:
+            sys.exit("FAILED  no heartbeat of a server came to a consumer")
+        time.sleep(1)
+    return "a heartbeat went from a server over the bus to a consumer's commit"
+
+
 def main(config, tools, folder):
     place, running, skipped = Place(config, folder), [], 0
     try:
@@ -282,13 +286,17 @@ def main(config, tools, folder):
             except Skipped as why:
                 skipped_names.append(name)
                 skipped += 1
-                print(f"NOT TRIED  {name}: {why}", flush=True)
+                with open(os.environ.get("HARK_NOT_TRIED", os.devnull), "a") as told:
+                    print(f"service {name} ({why})", file=told)
                 continue
             service.start()
             running.append(service)
             print(f"ok         {name}: {service.wait()}", flush=True)
         if any(it.name.startswith("prometheus") for it in running):
             print(f"ok         {scraped(place, running)}", flush=True)
+            names = {it.name for it in running}
+            if {"server-1", "consumer-1"} <= names:
+                print(f"ok         {heartbeat(place, running)}", flush=True)
         for service in reversed(running):
             print(f"ok         {service.name}: {service.stop()}", flush=True)
     finally:

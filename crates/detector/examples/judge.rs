@@ -27,11 +27,6 @@ fn main() -> Outcome<()> {
     let mut pass = FeaturePass::new(plan, signals.clone(), baselines.finish());
     training().for_each(|it| pass.push(it));
     let model = pass.fit("judge".into(), Timestamp::EPOCH, 2)?.0;
-    let interval = rows
-        .windows(2)
-        .map(|it| it[1].0.timestamp.seconds_since(it[0].0.timestamp));
-    let usual = median(interval.filter(|it| *it > 0.0).collect());
-    writeln!(std::io::stderr(), "{},{}", model.bar.resolves(), Bar::most(usual))?;
     let mut out = BufWriter::new(std::io::stdout().lock());
     writeln!(out, "series,timestamp,score,flag,alert,incident,reason")?;
     let mut states: HashMap<DeviceId, (DeviceState, Watch, bool)> = HashMap::new();
@@ -62,6 +57,9 @@ fn main() -> Outcome<()> {
             -it.score
         )?;
     }
+    let intervals = states.values().filter_map(|it| it.0.interval());
+    let most = Bar::most(median(intervals.collect()));
+    writeln!(std::io::stderr(), "{},{most}", model.bar.resolves())?;
     Ok(())
 }
 

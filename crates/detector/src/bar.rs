@@ -20,13 +20,9 @@ pub(crate) const UPPER: f64 = 0.9;
 /// This share of seldom high readings begins an incident: the others come right after one that did.
 const CLUSTER: f64 = 0.4;
 
-/// Where this share of all readings is high, half as many of them begin an incident, since they run into one another,
-/// for a device whose incidents close after ten intervals. What closes later runs together earlier, by the root.
-const CROWDED: f64 = 0.04;
-
-/// The share of the most incidents up to which a budget can be kept: beyond it more high readings hardly make more
-/// incidents.
-const KEPT: f64 = 0.6;
+/// For so many readings a high one leaves a mark on those after it: the mean memory of the roughness, the slowest of what
+/// makes a score.
+const MARK: f64 = 20.0 / std::f64::consts::LN_2;
 
 /// Steps of expectation and maximisation; it has settled long before.
 const ROUNDS: usize = 60;
@@ -95,18 +91,34 @@ impl Bar {
         }
     }
 
-    /// How often in a week a normal device with this usual interval in seconds begins something as high as this.
+    /// How often in a week a normal device with this usual interval in seconds begins something as high as this. Beyond
+    /// [`Bar::most`] it is how often it would, were there room for it.
     pub(crate) fn weekly(&self, score: f64, interval: f64) -> f64 {
         let beyond = (power(score) - self.start).max(0.0);
-        let high = self.share * (-beyond / self.scale).exp();
-        CLUSTER * readings(interval) * high / (1.0 + high / crowded(interval))
+        let begins = CLUSTER * self.share * (-beyond / self.scale).exp();
+        let filled = begins * room(interval);
+        let apart = if filled < 1.0 {
+            (-filled).exp()
+        } else {
+            (-1.0_f64).exp()
+        };
+        readings(interval) * begins * apart
     }
 
-    /// The score that a normal device reaches so often in a week.
+    /// The score that a normal device reaches so often in a week, or as often as there is room for.
     pub(crate) fn level(&self, weekly: f64, interval: f64) -> f64 {
-        let begins = weekly / (CLUSTER * readings(interval));
-        let high = begins / (1.0 - begins / crowded(interval)).max(1e-9);
-        let beyond = (self.share / high).max(1.0).ln();
+        let (wanted, room) = (weekly.min(Self::most(interval)) / readings(interval), room(interval));
+        // What begins less what there is no room for, `x exp(-x)`, rises up to `x = 1`.
+        let (mut low, mut high) = (0.0, 1.0 / room);
+        for _ in 0..60 {
+            let middle = f64::midpoint(low, high);
+            if middle * (-middle * room).exp() < wanted {
+                low = middle
+            } else {
+                high = middle
+            }
+        }
+        let beyond = (CLUSTER * self.share / low.max(1e-300)).max(1.0).ln();
         (self.start + self.scale * beyond).max(1e-9).ln() / POWER
     }
 
@@ -117,11 +129,12 @@ impl Bar {
         1.0 / self.weeks.max(1e-9)
     }
 
-    /// The largest budget, in false alarms a device and week, that can be kept with this usual interval in seconds:
-    /// beyond it incidents run into one another, since one closes only after a while.
+    /// The largest budget, in false alarms a device and week, that can be kept with this usual interval in seconds. An
+    /// incident begins only where none is open: of what begins at random, `x` times in the time that one takes up, the
+    /// share `exp(-x)` does. So there are `x exp(-x)` of them in that time, at most `1/e`.
     #[must_use]
     pub fn most(interval: f64) -> f64 {
-        KEPT * CLUSTER * readings(interval) * crowded(interval)
+        readings(interval) / room(interval) * (-1.0_f64).exp()
     }
 }
 
@@ -129,10 +142,9 @@ fn readings(interval: f64) -> f64 {
     WEEK_SECONDS / interval.max(1e-3)
 }
 
-/// The share of high readings at which half as many of them begin an incident.
-fn crowded(interval: f64) -> f64 {
-    let quiet = IncidentRules::default().quiet(interval) / interval.max(1e-3);
-    CROWDED * (10.0 / quiet).sqrt()
+/// How many readings an incident takes up at least: until its mark has faded, and until it closes.
+fn room(interval: f64) -> f64 {
+    MARK + IncidentRules::default().quiet(interval) / interval.max(1e-3)
 }
 
 fn power(score: f64) -> f64 {

@@ -16,6 +16,7 @@ use crate::sample::Sample;
 use crate::shift::{Deciles, deciles_of};
 use crate::threshold::{ThresholdPolicy, quantile};
 use crate::train::{CheckedPlan, Plan, TrainError};
+use crate::weigh::readings_of_a_day;
 
 /// Numbers kept for fitting the forest: 16 MiB.
 const SAMPLE_VALUES: usize = 2 << 20;
@@ -29,8 +30,8 @@ const EVIDENCE_COLUMNS: usize = 5;
 /// The smallest spread of forest scores.
 const LEAST_SPREAD: f64 = 0.02;
 
-/// No budget flags or tells what is less than a fifth beyond usual.
-pub(crate) const LEAST_LINE: f64 = 0.2;
+/// No budget flags or tells what is within the upper end of the usual.
+pub(crate) const LEAST_LINE: f64 = 0.0;
 
 /// What a training draws through its scores.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -125,8 +126,18 @@ impl HeadsPass {
         self.vectors.offer(&row[..self.n_signals]);
     }
 
-    pub(crate) fn references(&self, n_signals: usize) -> References {
-        References::of(&self.learned, n_signals)
+    /// What is usual for each device. One that was seen for less than a day, and less than the others, goes on learning: it
+    /// has yet to see what they did at other hours.
+    pub(crate) fn references(&self, n_signals: usize, states: &HashMap<DeviceId, DeviceState>) -> References {
+        let mut references = References::of(&self.learned, n_signals);
+        let mut all: Vec<u64> = references.devices.values().map(|it| it.learned).collect();
+        all.sort_unstable();
+        let others = all.get(all.len() / 2).copied().unwrap_or(0);
+        for (device, reference) in &mut references.devices {
+            let of_a_day = readings_of_a_day(states.get(device).and_then(DeviceState::interval));
+            reference.learned = reference.learned.max(of_a_day.min(others));
+        }
+        references
     }
 
     /// The line that the policy draws for flags, the bar for what is told, and the deciles of the scores. A budget moves the built-in line by as

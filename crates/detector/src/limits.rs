@@ -356,6 +356,7 @@ impl SignalLimits {
             share: 1.0,
             feature: Course::Limit.as_str().to_owned(),
             text,
+            once_in_days: None,
         })
     }
 }

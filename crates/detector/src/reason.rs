@@ -32,6 +32,7 @@ pub fn reason(signal: &Signal, value: f64, expected: Option<Span>, share: f64, f
         share,
         feature,
         text,
+        once_in_days: None,
     }
 }
 
@@ -142,6 +143,7 @@ pub(crate) fn course_reason(signal: &Signal, told: &Told) -> Reason {
         share: told.share,
         feature: told.course.as_str().to_owned(),
         text: format!("{what}, usually {usual} at this hour{course}{seldom}"),
+        once_in_days: told.once_in_days,
     }
 }
 

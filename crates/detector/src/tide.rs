@@ -4,8 +4,9 @@
 //! them without being moved by how high an anomaly is.
 
 use crate::bar::{Bar, UPPER};
-use crate::features::StateError;
+use crate::features::{LEARNING, StateError};
 use crate::heads::{Reader, Writer};
+use crate::threshold::ThresholdPolicy;
 
 /// The upper end moves by so much for a reading of full weight: one over the density of scores around it.
 const STEP: f64 = 1.4;
@@ -15,6 +16,9 @@ const TRAINED: f64 = 50.0;
 
 /// The memory, in readings.
 const MEMORY: f64 = 10_000.0;
+
+/// The memory where a share of the readings is to lie beyond the line, whatever is usual: as long as a device learns.
+const SHORT_MEMORY: f64 = LEARNING as f64;
 
 /// The usual upper end of a device's scores.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -33,7 +37,7 @@ impl Tide {
     };
 
     /// How much higher than the fleet's the scores of the device are, before this one. Another model begins anew.
-    pub(crate) fn step(&mut self, score: f64, bar: &Bar, model: u64) -> f64 {
+    pub(crate) fn step(&mut self, score: f64, bar: &Bar, model: u64, policy: ThresholdPolicy) -> f64 {
         if self.model != model {
             *self = Self {
                 upper: bar.upper,
@@ -42,7 +46,11 @@ impl Tide {
             };
         }
         let shift = self.upper - bar.upper;
-        let step = STEP / self.seen.min(MEMORY);
+        let memory = match policy {
+            ThresholdPolicy::Budget { .. } => MEMORY,
+            ThresholdPolicy::Contamination => SHORT_MEMORY,
+        };
+        let step = STEP / self.seen.min(memory);
         self.upper += if score > self.upper {
             step * UPPER
         } else {
@@ -50,6 +58,16 @@ impl Tide {
         };
         self.seen += 1.0;
         shift
+    }
+
+    /// As much of a shift as is certain. What a quiet device does at other hours, or after a while, may be louder, so it
+    /// lowers the bar only as far as it was watched; that a device is louder counts at once.
+    pub(crate) fn certain(&self, shift: f64) -> f64 {
+        if shift > 0.0 {
+            shift
+        } else {
+            shift * ((self.seen - TRAINED) / MEMORY).min(1.0)
+        }
     }
 
     pub(crate) fn write(self, to: &mut Writer<'_>) {

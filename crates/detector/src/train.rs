@@ -286,7 +286,7 @@ impl FeaturePass {
             .enumerate()
             .map(|(at, sample)| self.fit_signal(at, sample, chance, threads))
             .collect::<Result<_, _>>()?;
-        let references = self.heads.references(self.signals.len());
+        let references = self.heads.references(self.signals.len(), &self.states);
         let lines = self.heads.line(&self.plan.plan, &references, watched);
         let whole = self.heads.fit_whole(&self.plan, threads)?;
         let mut states = self.states;

@@ -3,6 +3,7 @@
 use domain::{Judgement, MAX_SIGNALS, Reading, Reason, Span, Verdict};
 
 use crate::assess::Assessment;
+use crate::bar::Bar;
 use crate::combine::{Combined, Leading, combine, course, part};
 use crate::features::{DeviceState, LEARNING, Usual};
 use crate::heads::Worn;
@@ -67,8 +68,12 @@ fn once_in_days(weekly: f64) -> f64 {
 
 /// A device that no training has seen learns from so many readings: those of a day, whose course it has to see once.
 fn unknown_learning(interval: Option<f64>) -> u64 {
-    let of_a_day = interval.map_or(0.0, |it| DAY_SECONDS / it.max(1e-3));
-    (of_a_day as u64).clamp(LEARNING, MOST_LEARNING)
+    readings_of_a_day(interval).clamp(LEARNING, MOST_LEARNING)
+}
+
+/// How many readings a device with this usual interval gives in a day; 0 for one that was heard once.
+pub(crate) fn readings_of_a_day(interval: Option<f64>) -> u64 {
+    interval.map_or(0.0, |it| DAY_SECONDS / it.max(1e-3)) as u64
 }
 
 impl Model {
@@ -91,14 +96,20 @@ impl Model {
             combine(self.kind, &evidence, &references, familiar)
         };
         let interval = state.interval().unwrap_or(UNHEARD);
-        let shift = state.tide.step(combined.score, &self.bar, self.id());
+        let policy = self.provenance.policy;
+        let own = state.tide.step(combined.score, &self.bar, self.id(), policy);
+        let shift = state.tide.certain(own);
         let event = if evidence.is_alert { EVENT } else { 0.0 };
         let compared = combined.score + event - shift;
         let weekly = self.bar.weekly(compared, interval);
         let is_worn = evidence.worn.is_some();
-        let is_rare = |budget| compared >= LEAST_LINE && weekly <= budget;
+        let is_rare = |budget: f64| compared >= LEAST_LINE && weekly <= budget.min(Bar::most(interval));
         let tells = self.budget().is_some_and(|budget| is_worn || is_rare(budget));
-        let line = self.line + OWN * shift.max(0.0);
+        let line = match self.budget() {
+            Some(_) => self.line + OWN * shift.max(0.0),
+            // A share of the readings is to lie beyond the line, so it goes where they go.
+            None => self.line + own,
+        };
         let mut weighed = Weighed {
             state,
             reading,

@@ -93,6 +93,21 @@ fn a_budget_flags_less_and_better_than_a_fixed_tenth() {
 }
 
 #[test]
+fn the_contamination_is_the_share_of_held_back_readings_that_is_flagged() {
+    let (training, whole) = (readings(10, 2, 0.0), readings(10, 12, 0.0));
+    for kind in [Kind::Hybrid, Kind::Statistical] {
+        let (model, mut states) = fit(&training, (kind, ThresholdPolicy::Contamination), 2);
+        let (mut flagged, mut judged) = (0, 0);
+        for reading in &whole[training.len()..] {
+            let verdict = model.step(states.get_mut(&reading.device_id).unwrap(), reading);
+            (flagged, judged) = (flagged + u32::from(verdict.is_anomaly), judged + 1);
+        }
+        let share = f64::from(flagged) / f64::from(judged);
+        assert!((0.1 / 1.5..0.1 * 1.5).contains(&share), "{kind:?} {share}");
+    }
+}
+
+#[test]
 fn the_same_readings_give_the_same_bytes_on_one_and_two_threads() {
     let readings = readings(3, 1, 0.02);
     let one = fit(&readings, BUDGET, 1).0.to_bytes();

@@ -78,6 +78,8 @@ pub struct Reason {
     pub feature: String,
     /// One plain sentence: "temperature 41.2 °C, expected 18.1 to 24.3".
     pub text: String,
+    /// In how many days a normal device begins something as unusual once, where that can be told.
+    pub once_in_days: Option<f64>,
 }
 
 /// The verdict on one reading.

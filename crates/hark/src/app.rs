@@ -7,13 +7,12 @@ mod google;
 mod prepare;
 
 use std::collections::HashSet;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Once};
 use std::time::Duration;
 
 use anyhow::Context;
 use bus::embedded::{Limits, embedded};
 use bus::{Publisher, Subscriber};
-use detector::IncidentRules;
 use domain::{DeviceId, Incident, Signals, TimeRange, Timestamp};
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::task::JoinSet;
@@ -23,7 +22,7 @@ use warehouse::embedded::{EmbeddedWarehouse, Options};
 use warehouse::{Commit, IncidentQuery, IncidentUpdate, Warehouse};
 
 pub(crate) use self::prepare::{set_up, try_bus, try_warehouse};
-use crate::config::{self, BusKind, Config, WarehouseKind};
+use crate::config::{self, BusKind, Config, Settings, WarehouseKind};
 use crate::exit::Fault;
 #[cfg(feature = "gcp")]
 use crate::runtime::addressed::Addressed;
@@ -64,7 +63,10 @@ enum Role {
 /// The shared parts.
 pub(crate) struct App {
     role: Role,
+    /// As the process began.
     pub(crate) config: Config,
+    /// As it was read last, see [`App::settings`].
+    pub(crate) settings: Settings,
     pub(crate) warehouse: Arc<dyn Warehouse>,
     pub(crate) publisher: Arc<dyn Publisher>,
     pub(crate) fleet: Arc<Fleet>,
@@ -138,6 +140,7 @@ impl App {
             answers: Answers::new(&format!("{judging:?}"), shared.clone()),
             shared,
             drift: Arc::default(),
+            settings: config::settings(config.clone()),
             config,
             warehouse,
             publisher,
@@ -163,31 +166,26 @@ impl App {
             tuning: self.tuning.clone(),
             maintenance: self.maintenance.clone(),
             drift: self.drift.clone(),
-            max_future_skew: self.config.detector.max_future_skew,
+            settings: self.settings.clone(),
             judging: self.judging.clone(),
             is_one_of_many: self.config.bus.kind.is_shared(),
             shared: self.shared.clone(),
             awaited: Awaited::new(2 * self.config.bus.pubsub.lease),
-            rules: IncidentRules {
-                quiet_seconds: self.config.detector.incident_quiet.as_secs_f64(),
-                ..IncidentRules::default()
-            },
         };
         let stop = self.stop.clone();
         tasks.spawn(async move { consumer.run(subscriber, stop).await.context("the consumer failed") });
         self.watch_over(tasks);
-        // A shared bus brings a probe to anybody's consumer, under its own name.
+        // On a shared bus the servers send probes: a consumer need not be allowed to publish.
         if !self.config.bus.kind.is_shared() {
             tasks.spawn(canary::run(self.clone()));
         }
-        if let Some(retention) = self.config.warehouse.retention {
-            tasks.spawn(drop_old(self.clone(), retention));
-        }
+        tasks.spawn(drop_old(self.clone()));
     }
 
     /// Starts what runs beside a server that does not consume: it takes up states and models as others write them.
     pub(crate) fn follow(self: &Arc<Self>, tasks: &mut Tasks) {
         self.watch_over(tasks);
+        tasks.spawn(canary::run(self.clone()));
         if self.shared.is_some() {
             let app = self.clone();
             tasks.spawn(async move {
@@ -229,6 +227,11 @@ impl App {
                 Ok(())
             });
         }
+    }
+
+    /// The configuration in force: that of the start, with the keys that are reloaded as they were read last.
+    pub(crate) fn settings(&self) -> Arc<Config> {
+        self.settings.load_full()
     }
 
     /// Whether settings that people change lie where all that judge see them: in a data folder that is also the consumer's.
@@ -437,7 +440,7 @@ async fn close_lost(warehouse: &dyn Warehouse, stale: &HashSet<DeviceId>) -> any
     Ok(())
 }
 
-async fn drop_old(app: Arc<App>, retention: Duration) -> anyhow::Result<()> {
+async fn drop_old(app: Arc<App>) -> anyhow::Result<()> {
     if app.config.warehouse.kind.is_shared() {
         tokio::select! {
             () = app.stop.cancelled() => return Ok(()),
@@ -445,10 +448,13 @@ async fn drop_old(app: Arc<App>, retention: Duration) -> anyhow::Result<()> {
         }
     }
     loop {
-        match app.warehouse.drop_before(clock::now().before(retention)).await {
-            Ok(0) => {}
-            Ok(readings) => info!(readings, "readings older than the retention dropped"),
-            Err(cause) => warn!(error = %cause, "old readings could not be dropped, trying again in an hour"),
+        let retention = app.settings().warehouse.retention;
+        if let Some(retention) = retention {
+            match app.warehouse.drop_before(clock::now().before(retention)).await {
+                Ok(0) => {}
+                Ok(readings) => info!(readings, "readings older than the retention dropped"),
+                Err(cause) => warn!(error = %cause, "old readings could not be dropped, trying again in an hour"),
+            }
         }
         tokio::select! {
             () = app.stop.cancelled() => return Ok(()),
@@ -457,17 +463,10 @@ async fn drop_old(app: Arc<App>, retention: Duration) -> anyhow::Result<()> {
     }
 }
 
-/// The recorder of this process, installed at the first call.
+/// The recorder of a process that works on readings: everything that may come to be counted is there from the first call.
 pub(crate) fn prometheus(signals: &Signals) -> PrometheusHandle {
-    static HANDLE: OnceLock<PrometheusHandle> = OnceLock::new();
-    let install = || {
-        let recorder = crate::metrics::recorder();
-        let handle = recorder.handle();
-        if metrics::set_global_recorder(recorder).is_err() {
-            warn!("another metrics recorder is in place, /metrics stays empty");
-        }
-        crate::metrics::describe(signals);
-        handle
-    };
-    HANDLE.get_or_init(install).clone()
+    static DESCRIBED: Once = Once::new();
+    let handle = crate::metrics::install();
+    DESCRIBED.call_once(|| crate::metrics::describe(signals));
+    handle
 }

@@ -11,6 +11,7 @@ use hyper_util::client::legacy::Client as HttpClient;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use serde::Deserialize;
+use serde_json::Value;
 
 use crate::commands::target::Tally;
 use crate::exit::{Exit, Fault};
@@ -36,7 +37,14 @@ struct Answer {
     rejected: u64,
     queued: u64,
     detail: Option<String>,
+    label: Option<Label>,
     errors: Vec<serde::de::IgnoredAny>,
+}
+
+/// The label of an incident.
+#[derive(Debug, Deserialize)]
+struct Label {
+    label: String,
 }
 
 impl Client {
@@ -98,6 +106,24 @@ impl Client {
         }
         let detail = answer.detail.unwrap_or_default();
         anyhow::bail!("the Hark at {} answered {status}: {detail}", self.base)
+    }
+
+    /// Says what an incident was: whether that is new, or why it was not taken.
+    pub(crate) async fn label(&self, id: &str, label: &str, body: &Value) -> anyhow::Result<Result<bool, String>> {
+        let at = format!("{}/api/v1/incidents/{id}", self.base);
+        let (status, known) = self.ask(Request::get(&at).body(Full::default())?).await?;
+        if status.is_success() && known.label.is_some_and(|it| it.label == label) {
+            return Ok(Ok(false));
+        }
+        let request = Request::post(format!("{at}/label"))
+            .header(CONTENT_TYPE, "application/json")
+            .body(Full::new(body.to_string().into()))?;
+        let (status, answer) = self.ask(request).await?;
+        let detail = || answer.detail.unwrap_or_else(|| format!("answered {status}"));
+        if status.is_server_error() {
+            anyhow::bail!("the Hark at {} answered {status}: {}", self.base, detail());
+        }
+        Ok(if status.is_success() { Ok(true) } else { Err(detail()) })
     }
 
     /// Asks once whether it is ready.

@@ -2,87 +2,101 @@
 //! go there too.
 
 use std::io::{self, IsTerminal};
+use std::sync::Arc;
 
-use tracing_subscriber::EnvFilter;
+use tracing::warn;
+use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, Layer, Registry, reload};
 
 use crate::cli::{Global, LogFormat};
+use crate::output::{Stream, is_coloured};
 
-/// What must be kept until the process ends.
-#[cfg(feature = "otel")]
-pub(crate) type Kept = Option<crate::telemetry::Telemetry>;
-#[cfg(not(feature = "otel"))]
-pub(crate) type Kept = ();
+/// What is logged while nobody says otherwise.
+const USUAL: &str = "warn,hark=info";
 
-/// Starts the log, once in a process. `RUST_LOG` goes before -v and --quiet.
-///
-/// # Errors
-/// When the address of the collector is none.
-pub(crate) fn start(global: &Global) -> anyhow::Result<Kept> {
-    crate::output::be_quiet(global.quiet);
-    let level = match (global.quiet, global.verbose) {
-        (true, _) => "error",
-        (false, 0) => "warn,hark=info",
-        (false, 1) => "info,hark=debug",
-        (false, _) => "debug,hark=trace",
-    };
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
-    let style = Style::of(global);
+/// A log that was started.
+pub(crate) struct Log {
+    /// Its levels.
+    pub(crate) levels: Levels,
+    /// Sends the last spans when it goes.
     #[cfg(feature = "otel")]
-    if let Some(endpoint) = &global.otlp_endpoint {
-        return traced(endpoint, filter, style).map(Some);
-    }
-    let log = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(io::stderr);
-    match style {
-        Style::Lines { coloured } => log.with_ansi(coloured).with_target(false).finish().init(),
-        Style::Json => log.json().flatten_event(true).finish().init(),
-    }
-    #[cfg(feature = "otel")]
-    return Ok(None);
-    #[cfg(not(feature = "otel"))]
-    Ok(())
+    _kept: Option<crate::telemetry::Telemetry>,
 }
 
-/// How lines look.
-enum Style {
-    Lines { coloured: bool },
-    Json,
+/// What is logged, which may change while the process runs.
+#[derive(Clone)]
+pub(crate) struct Levels {
+    /// Whether `RUST_LOG` or a flag says it, which go before the configuration.
+    is_said: bool,
+    change: Arc<dyn Fn(EnvFilter) -> Result<(), reload::Error> + Send + Sync>,
 }
 
-impl Style {
-    fn of(global: &Global) -> Self {
-        let watched = io::stderr().is_terminal();
-        let pretty = match global.log_format {
-            LogFormat::Auto => watched,
-            LogFormat::Pretty => true,
-            LogFormat::Json => false,
-        };
-        if pretty {
-            let coloured = watched && std::env::var_os("NO_COLOR").is_none_or(|it| it.is_empty());
-            Self::Lines { coloured }
-        } else {
-            Self::Json
+impl Levels {
+    /// Logs by this filter from now on, unless something that goes before it has said otherwise.
+    pub(crate) fn set(&self, filter: &str) {
+        if self.is_said {
+            return;
+        }
+        let filter = if filter.is_empty() { USUAL } else { filter };
+        if let Err(cause) = (self.change)(EnvFilter::new(filter)) {
+            warn!(error = %cause, "the levels of the log could not be changed");
         }
     }
 }
 
-/// The same log, and beside it the spans of Hark's own to a collector, whatever the log itself leaves out.
-#[cfg(feature = "otel")]
-fn traced(endpoint: &str, filter: EnvFilter, style: Style) -> anyhow::Result<crate::telemetry::Telemetry> {
-    use tracing_subscriber::Layer as _;
-    use tracing_subscriber::layer::SubscriberExt as _;
-
-    let telemetry = crate::telemetry::Telemetry::new(endpoint)?;
-    let lines = tracing_subscriber::fmt::layer().with_writer(io::stderr);
-    let lines = match style {
-        Style::Lines { coloured } => lines.with_ansi(coloured).with_target(false).boxed(),
-        Style::Json => lines.json().flatten_event(true).boxed(),
+/// Starts the log, once in a process. `RUST_LOG` goes before -v and --quiet, and these before the configuration.
+///
+/// # Errors
+/// When the address of the collector is none.
+pub(crate) fn start(global: &Global) -> anyhow::Result<Log> {
+    let level = match (global.quiet, global.verbose) {
+        (true, _) => "error",
+        (false, 0) => USUAL,
+        (false, 1) => "info,hark=debug",
+        (false, _) => "debug,hark=trace",
     };
-    tracing_subscriber::registry()
-        .with(telemetry.layer().with_filter(EnvFilter::new("hark=debug")))
-        .with(lines.with_filter(filter))
-        .init();
-    Ok(telemetry)
+    let said = EnvFilter::try_from_default_env();
+    let is_said = said.is_ok() || global.quiet || global.verbose > 0;
+    let (filter, change) = reload::Layer::new(said.unwrap_or_else(|_| EnvFilter::new(level)));
+    let lines = lines(global).with_filter(filter);
+    #[cfg(feature = "otel")]
+    let kept = match &global.otlp_endpoint {
+        Some(endpoint) => {
+            let telemetry = crate::telemetry::Telemetry::new(endpoint)?;
+            let spans = telemetry.layer().with_filter(EnvFilter::new("hark=debug"));
+            // The same log, and beside it the spans of Hark's own, whatever the log itself leaves out.
+            tracing_subscriber::registry().with(lines).with(spans).init();
+            Some(telemetry)
+        }
+        None => {
+            tracing_subscriber::registry().with(lines).init();
+            None
+        }
+    };
+    #[cfg(not(feature = "otel"))]
+    tracing_subscriber::registry().with(lines).init();
+    Ok(Log {
+        levels: Levels {
+            is_said,
+            change: Arc::new(move |filter| change.reload(filter)),
+        },
+        #[cfg(feature = "otel")]
+        _kept: kept,
+    })
+}
+
+/// How lines look.
+fn lines(global: &Global) -> Box<dyn Layer<Registry> + Send + Sync> {
+    let is_pretty = match global.log_format {
+        LogFormat::Auto => io::stderr().is_terminal(),
+        LogFormat::Pretty => true,
+        LogFormat::Json => false,
+    };
+    let lines = tracing_subscriber::fmt::layer().with_writer(io::stderr);
+    if is_pretty {
+        lines.with_ansi(is_coloured(Stream::Stderr)).with_target(false).boxed()
+    } else {
+        lines.json().flatten_event(true).boxed()
+    }
 }

@@ -13,6 +13,7 @@ mod logging;
 mod metrics;
 mod output;
 mod progress;
+mod reload;
 mod report;
 mod runtime;
 mod shutdown;
@@ -22,46 +23,50 @@ mod telemetry;
 
 use std::process::ExitCode;
 
-use clap::Parser;
-
 use crate::cli::{Cli, Command};
-use crate::config::Config;
 use crate::exit::Exit;
+use crate::logging::Levels;
+use crate::output::Format;
+use crate::reload::Live;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
-    // What is kept sends the last spans when it goes.
-    let ended = logging::start(&cli.global).and_then(|_kept| run(cli));
+    let cli = cli::parse();
+    // The log sends its last spans when it goes.
+    let ended = logging::start(&cli.global).and_then(|log| run(cli, log.levels.clone()));
     match ended {
         Ok(exit) => exit.into(),
         Err(error) => exit::report(&error).into(),
     }
 }
 
-fn run(cli: Cli) -> anyhow::Result<Exit> {
+fn run(cli: Cli, levels: Levels) -> anyhow::Result<Exit> {
     let flags = cli.flags();
-    let format = cli.global.format;
-    let config = || Ok::<_, anyhow::Error>(Config::load(&flags)?.config);
+    let said = cli.global.format;
+    let format = said.unwrap_or(Format::Table);
+    let live = || Live::load(flags.clone(), levels.clone());
+    let config = || Ok::<_, anyhow::Error>(live()?.config);
     match cli.command {
-        Command::Up(args) => block_on(commands::up::run(config()?, args))?,
+        Command::Up(args) => block_on(commands::up::run(live()?, args))?,
         Command::Simulate(args) => block_on(commands::simulate::run(config()?, args))?,
-        Command::Consume(args) => block_on(commands::consume::run(config()?, args))?,
-        Command::Train(args) => block_on(commands::train::run(config()?, args))?,
-        Command::Serve(_) => block_on(commands::serve::run(config()?))?,
-        Command::Dashboard(_) => block_on(commands::dashboard::run(config()?))?,
+        Command::Consume(args) => block_on(commands::consume::run(live()?, args))?,
+        Command::Train(args) => block_on(commands::train::run(live()?, args))?,
+        Command::Serve(_) => block_on(commands::serve::run(live()?))?,
+        Command::Dashboard(_) => block_on(commands::dashboard::run(live()?))?,
         Command::Backtest(args) => return backtest::run(&config()?, &args, format),
         Command::Forest(command) => commands::forest::run(&command, format)?,
-        Command::Models(command) => commands::models::run(&config()?, &command, format)?,
-        Command::Import(args) => block_on(commands::import::run(config()?, args))?,
-        Command::Export(args) => block_on(commands::export::run(config()?, args))?,
-        Command::DeadLetters(command) => block_on(commands::dead_letters::run(config()?, command, format))?,
+        Command::Models(command) => commands::models::run(&config()?, &command, said)?,
+        Command::Import(args) => block_on(commands::import::run(config()?, args, said))?,
+        Command::Export(args) => block_on(commands::export::run(config()?, args.in_format(said)))?,
+        Command::DeadLetters(command) => block_on(commands::dead_letters::run(config()?, command, said))?,
         Command::Incidents(command) => block_on(commands::incidents::run(config()?, command, format))?,
-        Command::Maintenance(command) => commands::maintenance::run(&config()?, command, format)?,
-        Command::Report(args) => block_on(report::run(config()?, args))?,
-        Command::Config(command) => commands::config::run(&flags, &command, format)?,
+        Command::Labels(command) => block_on(commands::labels::run(config()?, command, said))?,
+        Command::Maintenance(command) => commands::maintenance::run(&config()?, command, said)?,
+        Command::Report(args) => block_on(report::run(config()?, args, said))?,
+        Command::Db(command) => block_on(commands::db::run(config()?, &flags, command, format))?,
+        Command::Config(command) => block_on(commands::config::run(flags, command, said))?,
         Command::Setup(args) => block_on(commands::setup::run(config()?, args, format))?,
         Command::Doctor => block_on(commands::doctor::run(config()?, format))?,
-        Command::Health { url } => block_on(commands::health::run(url))?,
+        Command::Health { url } => block_on(commands::health::run(url, said))?,
         Command::Completions { shell } => commands::completions::run(shell)?,
         Command::Man { folder } => commands::man::run(&folder)?,
         Command::Openapi => commands::openapi::run()?,

@@ -1,14 +1,17 @@
 //! The names of all metrics, and the only place that counts. What is a state rather than an event is looked up when
 //! somebody asks, in `http::gauges`.
 
+pub(crate) mod requests;
 pub(crate) mod shared;
 
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use bus::Outcome;
 use domain::{Judged, Label, RejectionCode, Severity, Signals, Standing, Timestamp};
 use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
-use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusRecorder};
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
+use tracing::warn;
 use warehouse::{IncidentCount, Stored};
 
 use crate::runtime::registry::Metrics;
@@ -28,8 +31,6 @@ const SCORE: &str = "hark_score";
 const COMMIT_SECONDS: &str = "hark_commit_seconds";
 const COMMIT_READINGS: &str = "hark_commit_readings";
 const STORE_RETRIES: &str = "hark_commit_retries_total";
-const REQUESTS: &str = "hark_http_requests_total";
-const REQUEST_SECONDS: &str = "hark_http_request_seconds";
 const MODEL: &str = "hark_model_created_timestamp_seconds";
 const MODEL_INFO: &str = "hark_model_info";
 const MODEL_METRIC: &str = "hark_model_metric";
@@ -72,10 +73,29 @@ impl Stage {
     }
 }
 
+/// The recorder of this process, installed at the first call.
+pub(crate) fn install() -> PrometheusHandle {
+    static HANDLE: OnceLock<PrometheusHandle> = OnceLock::new();
+    let install = || {
+        let recorder = recorder();
+        let handle = recorder.handle();
+        if metrics::set_global_recorder(recorder).is_err() {
+            warn!("another metrics recorder is in place, /metrics stays empty");
+        }
+        describe_gauge!(
+            BUILD,
+            "1, with the version of the program and the commit that it was built from"
+        );
+        gauge!(BUILD, "version" => env!("CARGO_PKG_VERSION"), "commit" => env!("HARK_COMMIT")).set(1.0);
+        handle
+    };
+    HANDLE.get_or_init(install).clone()
+}
+
 /// A recorder with the bounds of the histograms: seconds, readings and scores (below 0 is anomalous).
-pub(crate) fn recorder() -> PrometheusRecorder {
+fn recorder() -> PrometheusRecorder {
     let bounds: [(&str, &[f64]); 4] = [
-        (REQUEST_SECONDS, &[0.005, 0.05, 0.25, 2.5]),
+        (requests::REQUEST_SECONDS, &[0.005, 0.05, 0.25, 2.5]),
         (COMMIT_SECONDS, &[0.001, 0.005, 0.025, 0.1, 0.5, 2.5, 10.0]),
         (COMMIT_READINGS, &[1.0, 10.0, 100.0, 1_000.0, 5_000.0]),
         (SCORE, &[-3.0, -1.0, -0.3, -0.1, 0.0, 0.1, 0.3, 1.0, 3.0]),
@@ -118,7 +138,6 @@ fn describe_counters() {
         ),
         (STORE_RETRIES, "Commits tried again"),
         (RETRAININGS, "Scheduled trainings, by what came of them"),
-        (REQUESTS, "HTTP requests answered, by route and status class"),
         (
             INCIDENTS_OPENED,
             "Incidents that were told, by how much they mattered at first",
@@ -151,10 +170,6 @@ fn describe_gauges() {
             HEARTBEAT,
             "When a stage of the pipeline last showed a sign of life, seconds since 1970",
         ),
-        (
-            BUILD,
-            "1, with the version of the program and the commit that it was built from",
-        ),
     ] {
         describe_gauge!(name, help);
     }
@@ -167,10 +182,6 @@ fn describe_histograms() {
         "How long a commit of the warehouse took, retries included"
     );
     describe_histogram!(COMMIT_READINGS, "Readings in a commit");
-    describe_histogram!(
-        REQUEST_SECONDS,
-        "How long answers took, by route; endless streams are left out"
-    );
 }
 
 fn start_at_zero(signals: &Signals) {
@@ -194,17 +205,10 @@ fn start_at_zero(signals: &Signals) {
     for name in [STORED, DUPLICATE, LATE, CLOCK_SUSPECT, IGNORED, STORE_RETRIES] {
         counter!(name).increment(0);
     }
-    // So that the first failure is a change, which alerts see.
-    for route in ["/detect", "/detect/batch", "/api/v1/readings"] {
-        for status in ["2xx", "4xx", "5xx"] {
-            counter!(REQUESTS, "route" => route, "status" => status).increment(0);
-        }
-    }
     incidents(&[]);
     for stage in Stage::ALL {
         gauge!(HEARTBEAT, "stage" => stage.as_str()).set(0.0);
     }
-    gauge!(BUILD, "version" => env!("CARGO_PKG_VERSION"), "commit" => env!("HARK_COMMIT")).set(1.0);
 }
 
 /// A message came in.
@@ -286,20 +290,6 @@ pub(crate) fn committed(readings: &[Judged], stored: &[Stored], signals: &Signal
 /// A commit failed and is tried again.
 pub(crate) fn store_retried() {
     counter!(STORE_RETRIES).increment(1);
-}
-
-/// A request was answered in this time. `route` is the pattern, never the path as sent.
-pub(crate) fn request(route: &str, status: u16, took: Duration) {
-    let class = match status {
-        200..=299 => "2xx",
-        300..=399 => "3xx",
-        400..=499 => "4xx",
-        _ => "5xx",
-    };
-    counter!(REQUESTS, "route" => route.to_owned(), "status" => class).increment(1);
-    if route != crate::http::STREAM {
-        histogram!(REQUEST_SECONDS, "route" => route.to_owned()).record(took.as_secs_f64());
-    }
 }
 
 /// A model is in force, in the place of the one before.

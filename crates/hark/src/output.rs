@@ -1,12 +1,16 @@
 //! Rows on stdout: a table for people, JSON, NDJSON or CSV for programs.
 
-use std::io::{self, Write};
+use std::borrow::Cow;
+use std::io::{self, IsTerminal, Write};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use clap::ValueEnum;
+use clap::{ColorChoice, ValueEnum};
 use comfy_table::{CellAlignment, Table, presets};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::Value;
+
+use crate::exit::{Exit, Fault};
 
 /// How rows are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -56,7 +60,8 @@ impl Sheet {
         self.write(Format::Table, &mut io::stderr().lock())
     }
 
-    fn write(&self, format: Format, out: &mut impl Write) -> anyhow::Result<()> {
+    /// Writes all rows.
+    pub(crate) fn write(&self, format: Format, out: &mut impl Write) -> anyhow::Result<()> {
         match format {
             Format::Table => {
                 writeln!(out, "{}", self.drawn())?;
@@ -100,7 +105,13 @@ impl Sheet {
         }
         for (at, column) in table.column_iter_mut().enumerate() {
             column.set_padding((0, 2));
-            if self.rows.iter().any(|row| row[at].is_number()) {
+            let mut values = self
+                .rows
+                .iter()
+                .map(|row| &row[at])
+                .filter(|it| !it.is_null())
+                .peekable();
+            if values.peek().is_some() && values.all(Value::is_number) {
                 column.set_cell_alignment(CellAlignment::Right);
             }
         }
@@ -173,12 +184,99 @@ pub(crate) fn as_meant(cell: &str) -> &str {
     }
 }
 
+/// Where something is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stream {
+    Stdout,
+    Stderr,
+}
+
+/// What a colour means, beside the word that says it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Hue {
+    Good,
+    Doubtful,
+    Bad,
+}
+
+impl Hue {
+    /// The digits of ANSI.
+    fn digits(self) -> &'static str {
+        match self {
+            Self::Good => "32",
+            Self::Doubtful => "33",
+            Self::Bad => "1;31",
+        }
+    }
+}
+
+/// When colours are used.
+static COLOUR: OnceLock<ColorChoice> = OnceLock::new();
+
+/// Sets when colours are used, once at the start of the process.
+pub(crate) fn set_colour(choice: ColorChoice) {
+    // Only the first call counts.
+    let _set_before = COLOUR.set(choice);
+}
+
+/// Whether colours are used there. `--color` goes before `NO_COLOR`, and this before what is found out.
+pub(crate) fn is_coloured(stream: Stream) -> bool {
+    match COLOUR.get() {
+        Some(ColorChoice::Always) => true,
+        Some(ColorChoice::Never) => false,
+        _ => {
+            let is_watched = match stream {
+                Stream::Stdout => io::stdout().is_terminal(),
+                Stream::Stderr => io::stderr().is_terminal(),
+            };
+            let said = |name: &str| std::env::var_os(name).unwrap_or_default();
+            is_watched && said("NO_COLOR").is_empty() && said("TERM") != "dumb"
+        }
+    }
+}
+
+/// A word in a colour, where colours are used.
+pub(crate) fn painted(word: &str, hue: Hue, stream: Stream) -> Cow<'_, str> {
+    if is_coloured(stream) {
+        format!("\u{1b}[{}m{word}\u{1b}[0m", hue.digits()).into()
+    } else {
+        word.into()
+    }
+}
+
 /// Whether nothing but errors is told.
 static QUIET: AtomicBool = AtomicBool::new(false);
 
 /// Sets whether nothing but errors is told, once at the start of the process.
 pub(crate) fn be_quiet(quiet: bool) {
     QUIET.store(quiet, Ordering::Relaxed);
+}
+
+/// Tells what came of a command: the sentence to the person who watches; to a program that asked for a format, these
+/// values on stdout.
+pub(crate) fn tell_outcome(
+    sentence: impl std::fmt::Display,
+    format: Option<Format>,
+    values: &[(&'static str, Value)],
+) -> anyhow::Result<()> {
+    say(sentence);
+    let Some(format) = format else { return Ok(()) };
+    let mut sheet = Sheet::new(values.iter().map(|it| it.0).collect::<Vec<_>>());
+    sheet.push(values.iter().map(|it| it.1.clone()).collect());
+    sheet.print(format)
+}
+
+/// Asks the person who watches whether what cannot be undone is to be done. Where nobody can be asked it must be said.
+pub(crate) fn agreed(what: &str, question: &str) -> anyhow::Result<bool> {
+    if !io::stdin().is_terminal() {
+        return Err(Fault::new(what, "say --yes").exit(Exit::Usage).into());
+    }
+    let mut stderr = io::stderr().lock();
+    write!(stderr, "{what}; {question} [y/N] ")?;
+    stderr.flush()?;
+    let mut answer = String::new();
+    io::stdin().read_line(&mut answer)?;
+    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
 }
 
 /// Tells the person who watches a line, on stderr.

@@ -13,9 +13,9 @@ use opentelemetry_otlp::{Protocol, SpanExporter, WithExportConfig};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::propagation::TraceContextPropagator;
 use opentelemetry_sdk::trace::{SdkTracer, SdkTracerProvider};
-use tracing::Span;
+use tracing::{Span, Subscriber};
 use tracing_opentelemetry::{OpenTelemetryLayer, OpenTelemetrySpanExt};
-use tracing_subscriber::Registry;
+use tracing_subscriber::registry::LookupSpan;
 
 /// How long a batch may take to be sent.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -49,7 +49,10 @@ impl Telemetry {
     }
 
     /// What turns the spans of the log into those that are sent.
-    pub(crate) fn layer(&self) -> OpenTelemetryLayer<Registry, SdkTracer> {
+    pub(crate) fn layer<S>(&self) -> OpenTelemetryLayer<S, SdkTracer>
+    where
+        S: Subscriber + for<'span> LookupSpan<'span>,
+    {
         tracing_opentelemetry::layer().with_tracer(self.0.tracer("hark"))
     }
 }
@@ -66,6 +69,13 @@ pub(crate) fn continue_trace(span: &Span, headers: &HeaderMap) {
     let context = TraceContextPropagator::new().extract(&Headers(headers));
     // A span that nobody sends has no trace.
     let _disabled = span.set_parent(context);
+}
+
+/// Of which trace the present span is; none where nobody sends it.
+pub(crate) fn trace_id() -> Option<String> {
+    let context = Span::current().context();
+    let span = context.span().span_context().clone();
+    span.is_valid().then(|| span.trace_id().to_string())
 }
 
 /// The attribute of a message that says which trace it is in.

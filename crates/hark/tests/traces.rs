@@ -128,6 +128,7 @@ fn a_request_is_a_span_in_the_trace_of_its_sender_and_so_is_the_batch_that_its_r
     let endpoint = format!("http://{}", collector.local_addr().unwrap());
     let mut hark = Command::new(env!("CARGO_BIN_EXE_hark"))
         .args(["serve", "--listen", "127.0.0.1:0", "--otlp-endpoint", &endpoint])
+        .env("RUST_LOG", "hark=debug")
         .current_dir(folder.path())
         .stderr(Stdio::piped())
         .spawn()
@@ -148,6 +149,14 @@ fn a_request_is_a_span_in_the_trace_of_its_sender_and_so_is_the_batch_that_its_r
         .content_type("application/json")
         .send(reading);
     assert!(posted.unwrap().status().is_success());
+    // An error names the trace, and so does the line in the log.
+    let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
+    let refused = agent
+        .get(format!("{api}/nowhere"))
+        .header("traceparent", &sender)
+        .call();
+    let problem: serde_json::Value = refused.unwrap().body_mut().read_json().unwrap();
+    assert_eq!(problem["trace_id"], trace);
     // At its end it sends what it has.
     let asked = Command::new("kill").args(["-TERM", &hark.id().to_string()]).status();
     assert!(asked.unwrap().success());
@@ -169,6 +178,11 @@ fn a_request_is_a_span_in_the_trace_of_its_sender_and_so_is_the_batch_that_its_r
             .parent,
         posted.id
     );
-    lines.for_each(drop);
+    let logged: Vec<String> = lines.filter(|it| it.contains("request answered")).collect();
+    let of_trace = format!("\"trace_id\":\"{trace}\"");
+    assert!(
+        !logged.is_empty() && logged.iter().all(|it| it.contains(&of_trace)),
+        "{logged:?}"
+    );
     assert_eq!(hark.wait().unwrap().code(), Some(0));
 }

@@ -54,6 +54,8 @@ struct ReasonRow {
     #[serde(default)]
     feature: String,
     text: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    once_in_days: Option<f64>,
 }
 
 /// The reasons as the text of a column.
@@ -66,6 +68,7 @@ pub(crate) fn reasons_to_json(reasons: &[Reason]) -> String {
             share: it.share,
             feature: it.feature.clone(),
             text: it.text.clone(),
+            once_in_days: it.once_in_days,
         })
         .collect();
     serde_json::to_string(&rows).expect("texts and finite numbers have a form in JSON")
@@ -84,6 +87,7 @@ pub(crate) fn reasons_from_json(json: &str) -> Result<Vec<Reason>, String> {
             share: row.share,
             feature: row.feature,
             text: row.text,
+            once_in_days: row.once_in_days,
         })
     };
     rows.into_iter().map(reason).collect()

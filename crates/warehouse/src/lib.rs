@@ -80,6 +80,12 @@ pub struct Device {
 pub enum WarehouseErrorKind {
     /// It may go well later: busy, away, no room on the disk. Nothing was written.
     Retryable,
+    /// There is nothing there yet: no file, no tables.
+    Absent,
+    /// Another process holds it.
+    Held,
+    /// This user has no right to it, or nobody may write there.
+    Denied,
     /// What is stored is damaged or of another version.
     Corrupt,
     /// The question cannot be answered as it stands.

@@ -87,7 +87,7 @@ async fn a_second_writer_is_refused_at_once_and_a_reader_is_not() {
     let failure = EmbeddedWarehouse::open(dir.path(), Signals::default(), &Options::default())
         .err()
         .unwrap();
-    assert_eq!(failure.kind, WarehouseErrorKind::Fatal);
+    assert_eq!(failure.kind, WarehouseErrorKind::Held);
     assert!(
         failure.to_string().contains(&format!("process {}", std::process::id())),
         "{failure}"

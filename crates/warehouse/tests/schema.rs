@@ -53,7 +53,7 @@ async fn a_database_of_version_1_is_read() {
     }
     .judged();
     for reason in odd.verdict.iter_mut().flat_map(|it| &mut it.reasons) {
-        (reason.share, reason.feature) = (0.0, String::new());
+        (reason.share, reason.feature, reason.once_in_days) = (0.0, String::new(), None);
     }
     let half = Sample {
         temperature: None,

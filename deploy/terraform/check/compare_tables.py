@@ -3,6 +3,7 @@
     compare_tables.py TABLES.json BIGQUERY-ENDPOINT
 """
 import json
+import os
 import pathlib
 import sys
 import urllib.request
@@ -37,6 +38,7 @@ for name, query in wanted["views"].items():
     if there and there["query"] != query:
         faults.append(f"{name}: the code asks\n  {there['query']}\nand Terraform\n  {query}")
 if untold:
-    print(f"NOT TRIED  the text of {untold} views: the emulator does not tell it")
+    with open(os.environ.get("HARK_NOT_TRIED", os.devnull), "a") as told:
+        print(f"the text of {untold} views in BigQuery (the emulator does not tell it)", file=told)
 print("\n".join(faults) or f"{len(wanted['tables'])} tables and {len(wanted['views'])} views are there, and the same as far as they are told")
 sys.exit(bool(faults))

@@ -117,7 +117,7 @@ fn declare(
         let is_other = |name: &String| others.iter().flatten().any(|it| *it == name);
         columns
             .iter()
-            .filter(|it| it.numeric && !is_other(&it.name))
+            .filter(|it| it.numeric && !is_other(&it.name) && !is_told_by_hark(&it.name, columns))
             .map(|it| it.name.as_str())
             .collect()
     } else {
@@ -141,6 +141,34 @@ fn declare(
         .exit(Exit::Usage)
     })?;
     Ok((signals, maps))
+}
+
+/// What `hark export` writes once a reading.
+const BESIDE: [&str; 10] = [
+    "building",
+    "floor",
+    "room",
+    "device_type",
+    "is_anomaly",
+    "late",
+    "clock_suspect",
+    "model_version",
+    "score",
+    "flag",
+];
+
+/// Whether a column is one that `hark export` writes beside the signals: a verdict, a place or the sender's truth. A table of
+/// somebody else's lacks some of the columns that all of Hark's have.
+fn is_told_by_hark(name: &str, columns: &[Column]) -> bool {
+    let has = |name: &str| columns.iter().any(|it| it.name == name);
+    if !["timestamp", "building", "floor", "room", "device_type", "is_anomaly"]
+        .into_iter()
+        .all(has)
+    {
+        return false;
+    }
+    let of_signal = ["_score", "_flag", "_expected_low", "_expected_high"];
+    BESIDE.contains(&name) || of_signal.iter().any(|it| name.strip_suffix(it).is_some_and(has))
 }
 
 fn fitting(column: &str) -> String {

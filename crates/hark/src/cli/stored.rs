@@ -1,6 +1,5 @@
 //! The commands on what is kept: models, dead letters, the configuration.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum};
@@ -42,9 +41,9 @@ pub(crate) enum ModelsCommand {
     },
     /// Take a version from a file
     Import {
-        /// The file
+        /// The file; - is stdin
         #[arg(value_name = "FILE")]
-        input: PathBuf,
+        input: Place,
         /// Let it judge from now on
         #[arg(long)]
         promote: bool,
@@ -93,11 +92,17 @@ pub(crate) enum DeadLettersCommand {
     Replay {
         #[command(flatten)]
         choice: LetterChoice,
+        /// Say which, and send nothing
+        #[arg(long)]
+        dry_run: bool,
     },
     /// Throw them away
     Purge {
         #[command(flatten)]
         choice: LetterChoice,
+        /// Say which, and throw nothing away
+        #[arg(long)]
+        dry_run: bool,
         /// Do not ask
         #[arg(long)]
         yes: bool,
@@ -158,7 +163,7 @@ fn severity(text: &str) -> Result<Severity, String> {
     Severity::from_name(text).ok_or_else(|| one_of(&Severity::ALL.map(Severity::as_str)))
 }
 
-fn label(text: &str) -> Result<Label, String> {
+pub(super) fn label(text: &str) -> Result<Label, String> {
     Label::from_name(text).ok_or_else(|| one_of(&Label::ALL.map(Label::as_str)))
 }
 
@@ -207,7 +212,8 @@ pub(crate) enum MaintenanceCommand {
 #[command(after_help = "\
 Examples:
   hark config init
-  hark config check
+  hark config check --online
+  hark config schema >hark.schema.json
   hark config show --origin")]
 pub(crate) enum ConfigCommand {
     /// Write a configuration file that explains every key
@@ -220,7 +226,13 @@ pub(crate) enum ConfigCommand {
         force: bool,
     },
     /// Check the configuration and say everything that is wrong with it
-    Check,
+    Check {
+        /// Try as well whether bus, warehouse and models can be reached; what cannot is a warning
+        #[arg(long)]
+        online: bool,
+    },
+    /// Write what may stand in the file as JSON Schema to stdout, for editors
+    Schema,
     /// Show every value in force
     Show {
         /// Where each value came from as well
@@ -236,6 +248,10 @@ pub(crate) enum ReportFormat {
     Markdown,
     /// A page of its own, with plots
     Html,
+    /// A list of its parts, for programs
+    Json,
+    /// A part a line
+    Ndjson,
 }
 
 /// `hark report`
@@ -244,6 +260,7 @@ pub(crate) enum ReportFormat {
 Examples:
   hark report                                  the last seven days, as Markdown
   hark report --output week.html               as a page with plots
+  hark report --json | jq '.[] | select(.heading)'
   hark report --last 1d --to 2025-08-07T00:00:00Z")]
 pub(crate) struct ReportArgs {
     /// How long a time it tells of, up to 62 days; up to two days by the hour

@@ -4,6 +4,7 @@ use clap::Args;
 use domain::Timestamp;
 
 use super::instant;
+use crate::output::Format;
 use crate::table::{Place, TableFormat};
 
 /// `hark backtest`
@@ -90,6 +91,9 @@ pub(crate) struct ImportArgs {
     /// Send to a running Hark instead of opening the data folder
     #[arg(long, value_name = "URL")]
     pub(crate) to: Option<String>,
+    /// Read the whole file and say what would be refused, and store nothing
+    #[arg(long, conflicts_with = "to")]
+    pub(crate) dry_run: bool,
 }
 
 fn share(text: &str) -> Result<f64, String> {
@@ -105,6 +109,19 @@ fn pair(text: &str) -> Result<(String, String), String> {
             Ok((signal.to_owned(), column.to_owned()))
         }
         _ => Err("expected SIGNAL=COLUMN, such as temperature=t1".to_owned()),
+    }
+}
+
+impl ExportArgs {
+    /// The same in this format, unless another one was named.
+    pub(crate) fn in_format(mut self, format: Option<Format>) -> Self {
+        let table = format.and_then(|it| match it {
+            Format::Csv => Some(TableFormat::Csv),
+            Format::Ndjson => Some(TableFormat::Ndjson),
+            Format::Table | Format::Json => None,
+        });
+        self.output_format = self.output_format.or(table);
+        self
     }
 }
 

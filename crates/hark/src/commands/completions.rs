@@ -2,15 +2,14 @@
 
 use std::io::{self, Write};
 
-use clap::CommandFactory;
 use clap_complete::Shell;
 
-use crate::cli::Cli;
+use crate::cli;
 
 /// Writes them to stdout.
 pub(crate) fn run(shell: Shell) -> anyhow::Result<()> {
     let mut script = Vec::new();
-    clap_complete::generate(shell, &mut Cli::command(), "hark", &mut script);
+    clap_complete::generate(shell, &mut cli::command(), "hark", &mut script);
     io::stdout().lock().write_all(&script)?;
     Ok(())
 }

@@ -1,22 +1,28 @@
 //! `hark config`: the configuration itself.
 
+use std::io::{self, Write};
 use std::path::Path;
 
 use anyhow::Context;
 use serde_json::json;
 
 use crate::cli::ConfigCommand;
-use crate::config::{Config, FILE_NAME, Flags, Loaded, SAMPLE};
+use crate::commands::doctor;
+use crate::config::{Config, ConfigError, FILE_NAME, Flags, Loaded, SAMPLE, schema};
 use crate::exit::Fault;
 use crate::output::{Format, Sheet, say};
 use crate::table::Place;
 
 /// Writes, checks or shows the configuration that these flags make.
-pub(crate) fn run(flags: &Flags, command: &ConfigCommand, format: Format) -> anyhow::Result<()> {
+pub(crate) async fn run(flags: Flags, command: ConfigCommand, said: Option<Format>) -> anyhow::Result<()> {
     match command {
-        ConfigCommand::Init { output, force } => init(output, *force),
-        ConfigCommand::Check => check(flags),
-        ConfigCommand::Show { origin } => show(&Config::load(flags)?, *origin, format),
+        ConfigCommand::Init { output, force } => init(&output, force),
+        ConfigCommand::Check { online } => check(&flags, online, said).await,
+        ConfigCommand::Schema => {
+            let text = format!("{:#}\n", schema());
+            Ok(io::stdout().lock().write_all(text.as_bytes())?)
+        }
+        ConfigCommand::Show { origin } => show(&Config::load(&flags)?, origin, said.unwrap_or(Format::Table)),
     }
 }
 
@@ -42,8 +48,12 @@ fn init(output: &Place, force: bool) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn check(flags: &Flags) -> anyhow::Result<()> {
-    let Loaded { config, origins } = Config::load(flags)?;
+async fn check(flags: &Flags, online: bool, said: Option<Format>) -> anyhow::Result<()> {
+    let loaded = Config::load(flags);
+    if let Some(format) = said {
+        list_problems(loaded.as_ref().err(), format)?;
+    }
+    let Loaded { config, origins } = loaded?;
     let default = Path::new(FILE_NAME);
     let file = flags.file.as_deref().or_else(|| default.is_file().then_some(default));
     let set = origins.iter().filter(|it| it.source != "default").count();
@@ -57,6 +67,9 @@ fn check(flags: &Flags) -> anyhow::Result<()> {
             ));
         }
     }
+    if online {
+        doctor::warn_of_far(&config).await;
+    }
     match file {
         Some(file) => say(format_args!(
             "`{}` is sound: {set} values set, the rest are defaults",
@@ -67,6 +80,15 @@ fn check(flags: &Flags) -> anyhow::Result<()> {
         )),
     }
     Ok(())
+}
+
+/// Writes what is wrong as rows; none where nothing is.
+fn list_problems(error: Option<&ConfigError>, format: Format) -> anyhow::Result<()> {
+    let mut sheet = Sheet::new(["key", "problem", "hint"]);
+    for it in error.into_iter().flat_map(|it| &it.problems) {
+        sheet.push(vec![json!(it.key), json!(it.message), json!(it.hint)]);
+    }
+    sheet.print(format)
 }
 
 fn show(loaded: &Loaded, origin: bool, format: Format) -> anyhow::Result<()> {

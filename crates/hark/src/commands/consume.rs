@@ -4,15 +4,17 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bus::{Batch, BusError, Subscriber};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::{App, Tasks};
 use crate::cli::ConsumeArgs;
 use crate::commands::operation;
 use crate::commands::target::{Tally, Target};
-use crate::config::Config;
 use crate::http::Operation;
 use crate::output::say;
+use crate::reload::Live;
+use crate::runtime::canary;
 use crate::table::Place;
 use crate::{shutdown, table};
 
@@ -21,9 +23,11 @@ const BATCH: usize = 1_000;
 
 /// Consumes from a bus that processes share until the process is told to stop; lines until they end. What was told as
 /// stored is durable.
-pub(crate) async fn run(config: Config, args: ConsumeArgs) -> anyhow::Result<()> {
+pub(crate) async fn run(live: Live, args: ConsumeArgs) -> anyhow::Result<()> {
     let stop = CancellationToken::new();
     shutdown::on_signals(stop.clone())?;
+    let Live { config, reload } = live;
+    let hangups = reload.listen()?;
     let listener = operation::listen(&args.operation).await?;
     let mut tasks = Tasks::new();
     let input = match args.input {
@@ -32,10 +36,15 @@ pub(crate) async fn run(config: Config, args: ConsumeArgs) -> anyhow::Result<()>
         None => {
             let (app, subscriber) = App::open(config, stop.clone()).await?;
             let subscriber = match args.until_idle {
-                Some(patience) => Box::new(UntilIdle { subscriber, patience }),
+                Some(patience) => Box::new(UntilIdle {
+                    subscriber,
+                    patience,
+                    waited: Duration::ZERO,
+                }),
                 None => subscriber,
             };
             app.start(subscriber, &mut tasks);
+            tasks.spawn(hangups.follow(app.settings.clone(), stop.clone()));
             operation::serve(listener, Operation::of(&app), &mut tasks)?;
             say("consuming from the bus; Ctrl-C stops");
             return shutdown::join(tasks, stop).await;
@@ -43,6 +52,7 @@ pub(crate) async fn run(config: Config, args: ConsumeArgs) -> anyhow::Result<()>
     };
     let (app, subscriber) = App::open(config.on_embedded_bus(), stop.clone()).await?;
     app.start(subscriber, &mut tasks);
+    tasks.spawn(hangups.follow(app.settings.clone(), stop.clone()));
     operation::serve(listener, Operation::of(&app), &mut tasks)?;
     let (sender, receiver) = tokio::sync::mpsc::channel(4 * BATCH);
     // A blocking read of stdin cannot be cancelled, not even that of its first bytes: it has a thread of its own that
@@ -58,17 +68,32 @@ pub(crate) async fn run(config: Config, args: ConsumeArgs) -> anyhow::Result<()>
     shutdown::join(tasks, stop).await
 }
 
-/// A subscriber that ends when nothing came for a while.
+/// A subscriber that ends when nothing but probes came for a while.
 struct UntilIdle {
     subscriber: Box<dyn Subscriber>,
     patience: Duration,
+    /// For how long it has waited since the last message.
+    waited: Duration,
 }
 
 #[async_trait]
 impl Subscriber for UntilIdle {
     async fn pull(&mut self) -> Result<Option<Batch>, BusError> {
-        let pulled = tokio::time::timeout(self.patience, self.subscriber.pull()).await;
-        pulled.unwrap_or(Ok(None))
+        let begun = Instant::now();
+        let left = self.patience.saturating_sub(self.waited);
+        let Ok(pulled) = tokio::time::timeout(left, self.subscriber.pull()).await else {
+            return Ok(None);
+        };
+        let pulled = pulled?;
+        let only_probes = pulled
+            .as_ref()
+            .is_some_and(|it| it.messages.iter().all(canary::is_probe));
+        self.waited = if only_probes {
+            self.waited + begun.elapsed()
+        } else {
+            Duration::ZERO
+        };
+        Ok(pulled)
     }
 
     async fn close(self: Box<Self>) {
@@ -115,4 +140,44 @@ async fn publish(app: &App, mut lines: tokio::sync::mpsc::Receiver<Line>) -> any
         say("hint: see `hark dead-letters list`");
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use bus::{Message, Publisher as _};
+    use bytes::Bytes;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn probes_alone_do_not_keep_it_waiting() {
+        let (publisher, subscriber) = bus::embedded::embedded(bus::embedded::Limits::default());
+        let mut subscriber = UntilIdle {
+            subscriber: Box::new(subscriber),
+            patience: Duration::from_secs(25),
+            waited: Duration::ZERO,
+        };
+        let sending = tokio::spawn(async move {
+            let reading = Message::new(Bytes::from_static(b"{}"), "http");
+            for message in [
+                canary::probe(),
+                reading,
+                canary::probe(),
+                canary::probe(),
+                canary::probe(),
+            ] {
+                tokio::time::sleep(Duration::from_secs(10)).await;
+                // Nobody settles what comes last.
+                let _ended = publisher.publish(vec![message]).await;
+            }
+        });
+        let mut pulled = 0;
+        while let Some(batch) = subscriber.pull().await.unwrap() {
+            let (messages, receipt) = batch.into_parts();
+            pulled += messages.len();
+            receipt.settle(vec![bus::Outcome::Probe]).await.unwrap();
+        }
+        sending.abort();
+        assert_eq!(pulled, 4);
+    }
 }

@@ -1,7 +1,5 @@
 //! `hark dead-letters`: what was refused.
 
-use std::io::{self, IsTerminal, Write};
-
 use anyhow::Context;
 use domain::RejectionCode;
 use serde_json::{Value, json};
@@ -13,7 +11,7 @@ use crate::cli::{DeadLettersCommand, LetterChoice};
 use crate::commands::target::{Tally, Target};
 use crate::config::{Config, nearest};
 use crate::exit::{Exit, Fault};
-use crate::output::{Format, Sheet, say};
+use crate::output::{Format, Sheet, agreed, say, tell_outcome};
 use crate::shutdown;
 
 /// Letters read or sent at a time.
@@ -23,15 +21,20 @@ const PAGE: usize = 1_000;
 const SHOWN: usize = 60;
 
 /// Lists, shows, sends again or throws away.
-pub(crate) async fn run(config: Config, command: DeadLettersCommand, format: Format) -> anyhow::Result<()> {
+pub(crate) async fn run(config: Config, command: DeadLettersCommand, said: Option<Format>) -> anyhow::Result<()> {
+    let format = said.unwrap_or(Format::Table);
     match command {
         DeadLettersCommand::List { code, limit } => {
             let code = code.as_deref().map(parse_code).transpose()?;
             list(open_warehouse_to_read(&config).await?.as_ref(), code, limit, format).await
         }
         DeadLettersCommand::Show { id } => show(open_warehouse_to_read(&config).await?.as_ref(), id, format).await,
-        DeadLettersCommand::Replay { choice } => replay(config, choice).await,
-        DeadLettersCommand::Purge { choice, yes } => purge(&config, &choice, yes).await,
+        DeadLettersCommand::Replay { choice, dry_run: true } => would(&config, &choice, "sent again", said).await,
+        DeadLettersCommand::Replay { choice, dry_run: false } => replay(config, choice, said).await,
+        DeadLettersCommand::Purge {
+            choice, dry_run: true, ..
+        } => would(&config, &choice, "thrown away", said).await,
+        DeadLettersCommand::Purge { choice, yes, .. } => purge(&config, &choice, yes, said).await,
     }
 }
 
@@ -150,7 +153,19 @@ async fn chosen(warehouse: &dyn Warehouse, choice: &LetterChoice) -> anyhow::Res
     Ok(letters)
 }
 
-async fn replay(config: Config, choice: LetterChoice) -> anyhow::Result<()> {
+/// Says what would become of the letters of a choice.
+async fn would(config: &Config, choice: &LetterChoice, what: &str, said: Option<Format>) -> anyhow::Result<()> {
+    let letters = chosen(open_warehouse_to_read(config).await?.as_ref(), choice).await?;
+    let sentence = format!("{} dead letters would be {what}; nothing was changed", letters.len());
+    let ids: Vec<u64> = letters.iter().map(|it| it.id).collect();
+    tell_outcome(
+        sentence,
+        said,
+        &[("dead_letters", json!(ids.len())), ("ids", json!(ids))],
+    )
+}
+
+async fn replay(config: Config, choice: LetterChoice, said: Option<Format>) -> anyhow::Result<()> {
     let stop = CancellationToken::new();
     shutdown::on_signals(stop.clone())?;
     let (app, subscriber) = App::open(config.on_embedded_bus(), stop.clone()).await?;
@@ -160,14 +175,14 @@ async fn replay(config: Config, choice: LetterChoice) -> anyhow::Result<()> {
     tasks.spawn(async move {
         tokio::select! {
             () = until.cancelled() => Err(anyhow::anyhow!("stopped before the end; the rest stays where it is")),
-            ended = send_again(&app, &choice) => ended,
+            ended = send_again(&app, &choice, said) => ended,
         }
     });
     shutdown::join(tasks, stop).await
 }
 
 /// One that is refused again comes back into the list with today's reason, so the old one leaves it in any case.
-async fn send_again(app: &App, choice: &LetterChoice) -> anyhow::Result<()> {
+async fn send_again(app: &App, choice: &LetterChoice, said: Option<Format>) -> anyhow::Result<()> {
     let letters = chosen(app.warehouse.as_ref(), choice).await?;
     let target = Target::Here(app.publisher.clone());
     let mut tally = Tally::default();
@@ -183,18 +198,21 @@ async fn send_again(app: &App, choice: &LetterChoice) -> anyhow::Result<()> {
             .purge_dead_letters(page.iter().map(|it| it.id).collect())
             .await?;
     }
-    say(tally);
-    Ok(())
+    tell_outcome(tally, said, &tally.values())
 }
 
-async fn purge(config: &Config, choice: &LetterChoice, yes: bool) -> anyhow::Result<()> {
+async fn purge(config: &Config, choice: &LetterChoice, yes: bool, said: Option<Format>) -> anyhow::Result<()> {
     let warehouse = open_warehouse(config).await?;
     let ids: Vec<u64> = chosen(warehouse.as_ref(), choice)
         .await?
         .iter()
         .map(|it| it.id)
         .collect();
-    if !ids.is_empty() && !yes && !agreed(ids.len())? {
+    let agreed = || {
+        let what = format!("{} dead letters would be thrown away for good", ids.len());
+        agreed(&what, "throw them away?")
+    };
+    if !ids.is_empty() && !yes && !agreed()? {
         say("nothing was thrown away");
         return Ok(());
     }
@@ -202,23 +220,6 @@ async fn purge(config: &Config, choice: &LetterChoice, yes: bool) -> anyhow::Res
     for page in ids.chunks(PAGE) {
         purged += warehouse.purge_dead_letters(page.to_vec()).await?;
     }
-    say(format_args!("{purged} dead letters thrown away"));
-    Ok(())
-}
-
-fn agreed(count: usize) -> anyhow::Result<bool> {
-    if !io::stdin().is_terminal() {
-        return Err(Fault::new(
-            format!("{count} dead letters would be thrown away for good"),
-            "say --yes",
-        )
-        .exit(Exit::Usage)
-        .into());
-    }
-    let mut stderr = io::stderr().lock();
-    write!(stderr, "throw {count} dead letters away for good? [y/N] ")?;
-    stderr.flush()?;
-    let mut answer = String::new();
-    io::stdin().read_line(&mut answer)?;
-    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+    let sentence = format!("{purged} dead letters thrown away");
+    tell_outcome(sentence, said, &[("dead_letters", json!(purged))])
 }

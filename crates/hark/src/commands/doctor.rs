@@ -10,12 +10,13 @@ use std::time::Instant;
 
 use domain::Timestamp;
 use serde_json::json;
+use warehouse::WarehouseErrorKind;
 use warehouse::embedded::DataDirLock;
 
 use crate::app::{open_registry, open_warehouse_to_read, try_bus, try_warehouse};
 use crate::config::{Config, Registry};
 use crate::exit::Fault;
-use crate::output::{Format, Sheet};
+use crate::output::{Format, Hue, Sheet, Stream, painted, say};
 use crate::runtime::clock;
 
 /// What is written to try the disk.
@@ -45,6 +46,14 @@ impl State {
             Self::Ok => "ok",
             Self::Warning => "warning",
             Self::Broken => "broken",
+        }
+    }
+
+    fn hue(self) -> Hue {
+        match self {
+            Self::Ok => Hue::Good,
+            Self::Warning => Hue::Doubtful,
+            Self::Broken => Hue::Bad,
         }
     }
 }
@@ -134,14 +143,32 @@ pub(crate) async fn run(config: Config, format: Format) -> anyhow::Result<()> {
     }
 }
 
+/// Tries what lies elsewhere, and warns of what cannot be reached or is otherwise than configured.
+pub(super) async fn warn_of_far(config: &Config) {
+    let mut findings = bus(config).await;
+    findings.extend(far_warehouse(config).await);
+    #[cfg(feature = "redis")]
+    findings.extend(redis(config).await);
+    if !matches!(config.registry, Registry::Folder(None)) {
+        findings.push(model(config));
+    }
+    for it in findings.iter().filter(|it| it.state != State::Ok) {
+        say(format_args!("warning: {}: {}", it.part, it.words));
+        if let Some(mend) = &it.mend {
+            say(format_args!("hint: {mend}"));
+        }
+    }
+}
+
 fn tell(findings: &[Finding], format: Format) -> anyhow::Result<()> {
     if format == Format::Table {
         let mut out = io::stdout().lock();
         for it in findings {
+            let state = format!("{:8}", it.state.as_str());
             write!(
                 out,
-                "{:8} {:12} {}",
-                it.state.as_str(),
+                "{} {:12} {}",
+                painted(&state, it.state.hue(), Stream::Stdout),
                 it.part,
                 it.words.replace('\n', " ")
             )?;
@@ -275,10 +302,8 @@ fn disk(dir: &Path) -> Finding {
 
 /// Who holds the data folder, if anybody does.
 fn holder(dir: &Path) -> Option<String> {
-    let error = DataDirLock::acquire(dir).err()?.to_string();
-    error
-        .contains("is in use by")
-        .then(|| error.lines().next().unwrap_or_default().to_owned())
+    let error = DataDirLock::acquire(dir).err()?;
+    (error.kind == WarehouseErrorKind::Held).then(|| error.to_string().lines().next().unwrap_or_default().to_owned())
 }
 
 async fn warehouse(config: &Config, is_writable: bool) -> Finding {
@@ -304,7 +329,7 @@ async fn warehouse(config: &Config, is_writable: bool) -> Finding {
         Err(error) => {
             let found = broken_by("warehouse", &error);
             let mend = found.mend.unwrap_or_else(|| {
-                "restore a backup of the data folder, or move the file away to begin anew".to_owned()
+                "put a backup in its place with `hark db restore`, or move the file away to begin anew".to_owned()
             });
             Finding {
                 mend: Some(mend),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use domain::{DeadLetter, Reading, Signals, wire};
+use serde_json::json;
 use tokio_util::sync::CancellationToken;
 use warehouse::{Commit, Warehouse};
 
@@ -13,8 +14,8 @@ use crate::cli::ImportArgs;
 use crate::client::Client;
 use crate::commands::target::{Tally, Target};
 use crate::config::Config;
-use crate::exit::Fault;
-use crate::output::say;
+use crate::exit::{Fault, is_held};
+use crate::output::{Format, say, tell_outcome};
 use crate::runtime::clock;
 use crate::shutdown;
 use crate::table::{self, Mapping, RowRejection};
@@ -28,7 +29,7 @@ const TOLD: u64 = 10;
 type Readings = Box<dyn Iterator<Item = anyhow::Result<Result<Reading, RowRejection>>> + Send>;
 
 /// Imports a file. Rows that cannot be taken are told, and make the command fail after the rest is stored.
-pub(crate) async fn run(config: Config, args: ImportArgs) -> anyhow::Result<()> {
+pub(crate) async fn run(config: Config, args: ImportArgs, said: Option<Format>) -> anyhow::Result<()> {
     let table = table::open(&args.input, args.input_format)?;
     let mapping = Mapping::find(
         table.columns(),
@@ -39,9 +40,12 @@ pub(crate) async fn run(config: Config, args: ImportArgs) -> anyhow::Result<()> 
     )?;
     let readings: Readings = Box::new(table::readings(table, mapping));
     let signals = config.signals.clone();
+    if args.dry_run {
+        return try_out(readings, &signals, said);
+    }
     if let Some(url) = &args.to {
         let target = Target::Remote(Box::new(Client::new(url)?));
-        return send(readings, &signals, &target, &Refusals::Remote).await;
+        return send(readings, &signals, &target, &Refusals::Remote, said).await;
     }
     let stop = CancellationToken::new();
     shutdown::on_signals(stop.clone())?;
@@ -53,14 +57,14 @@ pub(crate) async fn run(config: Config, args: ImportArgs) -> anyhow::Result<()> 
     tasks.spawn(async move {
         tokio::select! {
             () = until.cancelled() => Err(anyhow::anyhow!("stopped before the end; what was stored stays")),
-            ended = send(readings, &signals, &target, &refusals) => ended,
+            ended = send(readings, &signals, &target, &refusals, said) => ended,
         }
     });
     shutdown::join(tasks, stop).await
 }
 
 fn held(error: anyhow::Error) -> anyhow::Error {
-    if error.chain().any(|it| it.to_string().contains("is in use by")) {
+    if is_held(&error) {
         return error.context(Fault::new(
             "the import needs the data folder for itself",
             "or send the file to the running Hark with --to http://127.0.0.1:8000",
@@ -102,7 +106,35 @@ impl Refusals {
     }
 }
 
-async fn send(mut readings: Readings, signals: &Signals, target: &Target, refusals: &Refusals) -> anyhow::Result<()> {
+/// Reads all rows, and says which would be refused.
+fn try_out(mut readings: Readings, signals: &Signals, said: Option<Format>) -> anyhow::Result<()> {
+    let (mut sound, mut refused) = (0_u64, 0_u64);
+    loop {
+        let batch = next_batch(&mut readings, signals, &mut refused)?;
+        if batch.payloads.is_empty() && batch.rejections.is_empty() {
+            break;
+        }
+        sound += batch.payloads.len() as u64;
+    }
+    let sentence = format!("{sound} readings could be taken, {refused} would be refused; nothing was stored");
+    tell_outcome(sentence, said, &[("sound", json!(sound)), ("refused", json!(refused))])?;
+    match refused {
+        0 => Ok(()),
+        _ => Err(Fault::new(
+            format!("{refused} rows would be refused"),
+            "mend them, or import the file as it is: the rest is stored",
+        )
+        .into()),
+    }
+}
+
+async fn send(
+    mut readings: Readings,
+    signals: &Signals,
+    target: &Target,
+    refusals: &Refusals,
+    said: Option<Format>,
+) -> anyhow::Result<()> {
     let mut tally = Tally::default();
     let mut refused = 0_u64;
     loop {
@@ -120,7 +152,7 @@ async fn send(mut readings: Readings, signals: &Signals, target: &Target, refusa
         }
     }
     tally.rejected += refused;
-    say(tally);
+    tell_outcome(tally, said, &tally.values())?;
     if tally.rejected == 0 {
         return Ok(());
     }

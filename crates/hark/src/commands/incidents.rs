@@ -9,7 +9,7 @@ use crate::cli::{IncidentChoice, IncidentsCommand};
 use crate::config::Config;
 use crate::exit::{Exit, Fault};
 use crate::output::{Format, Sheet, say};
-use crate::runtime::clock;
+use crate::runtime::{clock, likeness};
 
 /// Lists or shows.
 pub(crate) async fn run(config: Config, command: IncidentsCommand, format: Format) -> anyhow::Result<()> {
@@ -93,10 +93,25 @@ async fn show(warehouse: &dyn Warehouse, id: &str, format: Format) -> anyhow::Re
     let stored = warehouse.incident(&id, clock::now()).await?.ok_or_else(unknown)?;
     let audit = warehouse.audit(&id).await?;
     let mut sheet = Sheet::new(["property", "value"]);
-    for (name, value) in properties(&stored, &audit) {
+    let nearest = likeness::nearest(warehouse, &stored.incident, clock::now()).await?;
+    for (name, value) in properties(&stored, &audit).into_iter().chain(seen_before(&nearest)) {
         sheet.push(vec![json!(name), value]);
     }
     sheet.print(format)
+}
+
+/// Past incidents of the same device that are most like it, with what people said that they were.
+fn seen_before(nearest: &[(f64, StoredIncident)]) -> Vec<(&'static str, Value)> {
+    let line = |(distance, stored): &(f64, StoredIncident)| {
+        let it = &stored.incident;
+        let label = stored.triage.label.as_ref().map_or("no label", |it| it.label.as_str());
+        let text = format!(
+            "{} {} ({label}, distance {distance:.2}): {}",
+            it.began, it.id, it.reason
+        );
+        ("seen_before", json!(text))
+    };
+    nearest.iter().map(line).collect()
 }
 
 fn properties(stored: &StoredIncident, audit: &[AuditEntry]) -> Vec<(&'static str, Value)> {

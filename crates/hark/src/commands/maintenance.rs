@@ -6,15 +6,15 @@ use serde_json::json;
 use crate::cli::MaintenanceCommand;
 use crate::config::Config;
 use crate::exit::Fault;
-use crate::output::{Format, Sheet, say};
+use crate::output::{Format, Sheet, say, tell_outcome};
 use crate::runtime::clock;
 use crate::runtime::maintenance::{FILE, Maintenance, Window};
 
 /// Lists, makes or ends windows.
-pub(crate) fn run(config: &Config, command: MaintenanceCommand, format: Format) -> anyhow::Result<()> {
+pub(crate) fn run(config: &Config, command: MaintenanceCommand, said: Option<Format>) -> anyhow::Result<()> {
     let maintenance = Maintenance::open(config.data.dir.join(FILE))?;
     match command {
-        MaintenanceCommand::List => list(&maintenance, format),
+        MaintenanceCommand::List => list(&maintenance, said.unwrap_or(Format::Table)),
         MaintenanceCommand::Add {
             device,
             from,
@@ -35,8 +35,9 @@ pub(crate) fn run(config: &Config, command: MaintenanceCommand, format: Format) 
                 who,
             };
             let made = maintenance.add(window)?;
-            say(format_args!("maintenance window {} lasts until {}", made.id, made.to));
-            Ok(())
+            let sentence = format!("maintenance window {} lasts until {}", made.id, made.to);
+            let values = [("id", json!(made.id)), ("to", json!(made.to.to_string()))];
+            tell_outcome(sentence, said, &values)
         }
         MaintenanceCommand::End { id } => {
             let ended = maintenance.end(id, clock::now())?.ok_or_else(|| {
@@ -45,8 +46,9 @@ pub(crate) fn run(config: &Config, command: MaintenanceCommand, format: Format) 
                     "`hark maintenance list` shows all",
                 )
             })?;
-            say(format_args!("maintenance window {id} ends at {}", ended.to));
-            Ok(())
+            let sentence = format!("maintenance window {id} ends at {}", ended.to);
+            let values = [("id", json!(id)), ("to", json!(ended.to.to_string()))];
+            tell_outcome(sentence, said, &values)
         }
     }
 }

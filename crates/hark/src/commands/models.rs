@@ -10,30 +10,35 @@ use crate::app::open_registry;
 use crate::cli::ModelsCommand;
 use crate::config::{Config, nearest};
 use crate::exit::Fault;
-use crate::output::{Format, Sheet, say};
+use crate::output::{Format, Sheet, say, tell_outcome};
 use crate::runtime::registry::{Entry, Registry};
 use crate::table::Place;
 
 /// Lists, shows or changes. A running hark follows the registry within a second.
-pub(crate) fn run(config: &Config, command: &ModelsCommand, format: Format) -> anyhow::Result<()> {
+pub(crate) fn run(config: &Config, command: &ModelsCommand, said: Option<Format>) -> anyhow::Result<()> {
     let registry = open_registry(config)?;
+    let format = said.unwrap_or(Format::Table);
     match command {
         ModelsCommand::List => list(&registry, format),
         ModelsCommand::Show { version } => show(&registry, version.as_deref(), format),
-        ModelsCommand::Promote { version } => promote(&registry, version),
+        ModelsCommand::Promote { version } => promote(&registry, version, said),
         ModelsCommand::Rollback => {
             let (now, before) = registry.rollback()?;
-            say(format_args!("{now} is in force again, {before} no more"));
-            Ok(())
+            let sentence = format!("{now} is in force again, {before} no more");
+            tell_outcome(sentence, said, &[("live", json!(now)), ("before", json!(before))])
         }
         ModelsCommand::Export { version, output } => export(&registry, version, output),
         ModelsCommand::Import {
             input,
             promote: at_once,
         } => {
-            let version = registry.import(input)?;
-            say(format_args!("`{}` is {version}", input.display()));
-            if *at_once { promote(&registry, &version) } else { Ok(()) }
+            let version = registry.import(input.reader()?, &input.to_string())?;
+            let sentence = format!("`{input}` is {version}");
+            if *at_once {
+                say(sentence);
+                return promote(&registry, &version, said);
+            }
+            tell_outcome(sentence, said, &[("version", json!(version))])
         }
     }
 }
@@ -159,14 +164,15 @@ fn measured(report: &Report, add: &mut impl FnMut(String, Value)) {
     }
 }
 
-fn promote(registry: &Registry, version: &str) -> anyhow::Result<()> {
+fn promote(registry: &Registry, version: &str, said: Option<Format>) -> anyhow::Result<()> {
     let version = known(registry, version)?;
-    match registry.promote(version)? {
-        Some(before) if before == version => say(format_args!("{version} is in force already")),
-        Some(before) => say(format_args!("{version} is in force, {before} no more")),
-        None => say(format_args!("{version} is in force")),
-    }
-    Ok(())
+    let before = registry.promote(version)?;
+    let sentence = match &before {
+        Some(before) if before == version => format!("{version} is in force already"),
+        Some(before) => format!("{version} is in force, {before} no more"),
+        None => format!("{version} is in force"),
+    };
+    tell_outcome(sentence, said, &[("live", json!(version)), ("before", json!(before))])
 }
 
 fn export(registry: &Registry, version: &str, output: &Place) -> anyhow::Result<()> {

@@ -9,15 +9,17 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::{App, Tasks};
-use crate::config::Config;
 use crate::exit::Fault;
 use crate::output::say;
+use crate::reload::Live;
 use crate::{http, shutdown};
 
 /// Runs until it is told to stop.
-pub(crate) async fn run(config: Config) -> anyhow::Result<()> {
+pub(crate) async fn run(live: Live) -> anyhow::Result<()> {
     let stop = CancellationToken::new();
     shutdown::on_signals(stop.clone())?;
+    let Live { config, reload } = live;
+    let hangups = reload.listen()?;
     let listener = bind(config.api.listen, "--listen").await?;
     let at = listener.local_addr()?;
     let mut tasks = Tasks::new();
@@ -32,6 +34,7 @@ pub(crate) async fn run(config: Config) -> anyhow::Result<()> {
         app.retrain(&mut tasks);
         app
     };
+    tasks.spawn(hangups.follow(app.settings.clone(), stop.clone()));
     let routes = http::router(app.clone());
     let until = stop.clone();
     tasks.spawn(async move { http::serve(listener, routes, until).await.context("the API failed") });

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use bus::{Message, Outcome, Published, Publisher};
 use bytes::Bytes;
+use serde_json::{Value, json};
 
 use crate::client::Client;
 
@@ -24,6 +25,18 @@ impl Tally {
         self.duplicates += other.duplicates;
         self.rejected += other.rejected;
         self.queued += other.queued;
+    }
+}
+
+impl Tally {
+    /// The same for programs.
+    pub(crate) fn values(&self) -> [(&'static str, Value); 4] {
+        [
+            ("stored", json!(self.stored)),
+            ("duplicates", json!(self.duplicates)),
+            ("refused", json!(self.rejected)),
+            ("queued", json!(self.queued)),
+        ]
     }
 }
 

@@ -1,10 +1,11 @@
 //! `hark train`: a new version from the stored readings, once or again and again.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use detector::{Bar, TrainError};
-use domain::{TimeRange, Timestamp};
+use domain::{Signals, TimeRange, Timestamp};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 use warehouse::Warehouse;
@@ -12,10 +13,11 @@ use warehouse::Warehouse;
 use crate::app::{self, Tasks, open_registry, open_warehouse_to_read};
 use crate::cli::TrainArgs;
 use crate::commands::operation;
-use crate::config::Config;
+use crate::config::{self, Settings};
 use crate::http::Operation;
 use crate::output::say;
 use crate::progress::Progress;
+use crate::reload::Live;
 use crate::runtime::clock;
 use crate::runtime::events::Events;
 use crate::runtime::live_model::LiveModel;
@@ -29,26 +31,31 @@ const AGAIN: Duration = Duration::from_secs(60);
 const WEEK_SECONDS: f64 = 7.0 * 86_400.0;
 
 /// Trains, and says what came of it. It may run beside the process that serves.
-pub(crate) async fn run(config: Config, args: TrainArgs) -> anyhow::Result<()> {
+pub(crate) async fn run(live: Live, args: TrainArgs) -> anyhow::Result<()> {
     let stop = CancellationToken::new();
     shutdown::on_signals(stop.clone())?;
+    let Live { config, reload } = live;
+    let hangups = reload.listen()?;
     let listener = operation::listen(&args.operation).await?;
     let mut tasks = Tasks::new();
     let prometheus = app::prometheus(&config.signals);
     let trainer = Trainer {
         warehouse: open_warehouse_to_read(&config).await?,
         registry: Arc::new(open_registry(&config)?),
-        config,
+        signals: config.signals.clone(),
+        data: config.data.dir.clone(),
+        settings: config::settings(config),
         args,
     };
     let operation = Operation {
         warehouse: trainer.warehouse.clone(),
         app: None,
         prometheus,
-        data: trainer.config.data.dir.clone(),
+        data: trainer.data.clone(),
         stop: stop.clone(),
     };
     operation::serve(listener, operation, &mut tasks)?;
+    tasks.spawn(hangups.follow(trainer.settings.clone(), stop.clone()));
     let until = stop.clone();
     match trainer.args.every {
         None => tasks.spawn(async move { trainer.once(until).await }),
@@ -59,7 +66,9 @@ pub(crate) async fn run(config: Config, args: TrainArgs) -> anyhow::Result<()> {
 
 /// What a training needs.
 struct Trainer {
-    config: Config,
+    settings: Settings,
+    signals: Signals,
+    data: PathBuf,
     args: TrainArgs,
     warehouse: Arc<dyn Warehouse>,
     registry: Arc<Registry>,
@@ -73,7 +82,7 @@ impl Trainer {
         };
         let order = Order {
             range,
-            ..Order::of(&self.config, self.args.promote)?
+            ..Order::of(&self.settings.load(), self.args.promote)?
         };
         let progress = Progress::new("training");
         let trained = training::train(self.warehouse.as_ref(), &self.registry, &order, &|_, share| {
@@ -95,7 +104,7 @@ impl Trainer {
     /// Trains so long after the model in force was trained, at once if there is none, until told to stop. The metrics
     /// tell the model in force, whoever trained it.
     async fn on_schedule(&self, every: Duration, stop: CancellationToken) -> anyhow::Result<()> {
-        let signals = self.config.signals.clone();
+        let signals = self.signals.clone();
         let live = LiveModel::open(self.registry.clone(), signals, Arc::new(Events::new()));
         let mut wait = live.get().map_or(Duration::ZERO, |it| {
             let age = clock::now().seconds_since(it.provenance.created_at).max(0.0);

@@ -20,6 +20,7 @@ use crate::commands::serve::bind;
 use crate::config::Config;
 use crate::output::say;
 use crate::progress::Progress;
+use crate::reload::Live;
 use crate::runtime::clock;
 use crate::runtime::training::{self, Order};
 use crate::{dashboard, http, shutdown};
@@ -35,15 +36,18 @@ const HISTORY_BATCH: usize = 2_500;
 const LIVE_ROUND: Duration = Duration::from_millis(250);
 
 /// Runs until it is told to stop.
-pub(crate) async fn run(config: Config, args: UpArgs) -> anyhow::Result<()> {
+pub(crate) async fn run(live: Live, args: UpArgs) -> anyhow::Result<()> {
     let begun = Instant::now();
     let stop = CancellationToken::new();
     shutdown::on_signals(stop.clone())?;
+    let Live { config, reload } = live;
+    let hangups = reload.listen()?;
     let api = bind(config.api.listen, "--listen").await?;
     let page = bind(config.dashboard.listen, "--dashboard-listen").await?;
     let (app, subscriber) = App::open(config, stop.clone()).await?;
     let mut tasks = Tasks::new();
     app.start(subscriber, &mut tasks);
+    tasks.spawn(hangups.follow(app.settings.clone(), stop.clone()));
     serve(&app, api, page, &mut tasks)?;
     app.retrain(&mut tasks);
     say(format_args!(
@@ -237,7 +241,7 @@ fn message(payload: &[u8]) -> Message {
 
 async fn train(app: &App) -> anyhow::Result<()> {
     let progress = Progress::new("training the first model");
-    let order = Order::of(&app.config, Promotion::IfBetter)?;
+    let order = Order::of(&app.settings(), Promotion::IfBetter)?;
     let trained = training::train(app.warehouse.as_ref(), &app.registry, &order, &|_, _| {}).await;
     match trained {
         Ok(trained) => {

@@ -12,9 +12,11 @@ use super::error::{Problem, nearest};
 use super::google;
 use super::layers::{Flags, Listener};
 use super::quantity::{parse_size, parse_span};
-use super::raw::{Raw, RawBus, RawDetector, RawForest, RawSignal, RawSimulator, RawTrain, RawWarehouse};
+use super::raw::{Raw, RawBus, RawDetector, RawForest, RawLog, RawSignal, RawSimulator, RawTrain, RawWarehouse};
 use super::shared;
-use super::values::{Api, Bus, BusKind, Config, Dashboard, Data, Detector, Simulator, Train, Warehouse, WarehouseKind};
+use super::values::{
+    Api, Bus, BusKind, Config, Dashboard, Data, Detector, Log, Simulator, Train, Warehouse, WarehouseKind,
+};
 use crate::runtime::judging::{Judging, NamedLimits};
 
 /// Notes problems; its methods give `None` for what cannot be used.
@@ -125,6 +127,7 @@ pub(super) fn check(raw: Raw, flags: &Flags, problems: &mut Vec<Problem>) -> Opt
     } else {
         Some(raw.data.dir.into())
     };
+    let log = log(&mut it, raw.log);
     let limits = limits(&mut it, &raw.signals);
     let signals = signals(&mut it, raw.signals);
     if let (Some(signals), Some(limits)) = (&signals, &limits) {
@@ -151,6 +154,7 @@ pub(super) fn check(raw: Raw, flags: &Flags, problems: &mut Vec<Problem>) -> Opt
             api: api_url?,
         },
         data: Data { dir: dir? },
+        log: log?,
         signals: signals?,
         limits: limits?,
         forest: forest?,
@@ -163,6 +167,17 @@ pub(super) fn check(raw: Raw, flags: &Flags, problems: &mut Vec<Problem>) -> Opt
         train: train?,
         simulator: simulator?,
     })
+}
+
+fn log(it: &mut Checker<'_>, raw: RawLog) -> Option<Log> {
+    if let Err(cause) = tracing_subscriber::EnvFilter::builder().parse(&raw.filter) {
+        return it.hinted(
+            "log.filter",
+            format!("`log.filter` is {:?}: {cause}", raw.filter),
+            "write levels, of all or of one part: warn,hark=debug",
+        );
+    }
+    Some(Log { filter: raw.filter })
 }
 
 fn url(it: &mut Checker<'_>, text: String) -> Option<String> {

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 pub(crate) const PREFIX: &str = "HARK__";
 
 /// Variables of other names that stand for keys: name, key, and what is put before and behind the value.
-pub(crate) const NAMED: [(&str, &str, &str, &str); 9] = [
+pub(crate) const NAMED: [(&str, &str, &str, &str); 10] = [
     ("NUM_DEVICES", "simulator.devices", "", ""),
     ("PUBLISH_INTERVAL", "simulator.interval", "", "s"),
     ("PROJECT_ID", "google.project", "", ""),
@@ -16,7 +16,11 @@ pub(crate) const NAMED: [(&str, &str, &str, &str); 9] = [
     ("BIGQUERY_REST_ENDPOINT", "warehouse.bigquery.rest_endpoint", "", ""),
     ("BIGQUERY_GRPC_ENDPOINT", "warehouse.bigquery.grpc_endpoint", "", ""),
     ("REDIS_URL", "redis.url", "", ""),
+    ("REDIS_URL_FILE", "redis.url_file", "", ""),
 ];
+
+/// The keys that hold a secret: `HARK__REDIS__URL_FILE` names a file in which the value stands.
+pub(super) const SECRETS: [&str; 1] = ["redis.url"];
 
 /// The variables of a process that matter here.
 #[derive(Debug, Clone, Default)]

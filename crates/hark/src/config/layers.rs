@@ -4,8 +4,9 @@ use std::path::PathBuf;
 
 use config::{Config as Tree, ConfigError as TreeError, File, FileFormat, Map, Source, Value, ValueKind};
 
-use super::env::Environment;
-use super::error::{ConfigError, Problem, nearest};
+use super::env::{Environment, SECRETS};
+use super::error::{ConfigError, Problem};
+use super::fit::{self, join, shown, told_by};
 
 /// The documented sample, which holds every default.
 pub(crate) const SAMPLE: &str = include_str!("../../../../config/hark.toml");
@@ -76,17 +77,36 @@ pub(super) fn gather(flags: &Flags, environment: &Environment) -> Result<Layers,
     if let Some(path) = file(flags)? {
         given = given.add_source(File::from(path).format(FileFormat::Toml));
     }
-    let from_environment = environment.keys().into_iter().map(|(name, key, value)| Pair {
-        value: typed(&value, &format!("environment {name}"), &defaults, &key),
-        key,
-    });
+    let mut pairs = Vec::new();
+    for (name, key, value) in environment.keys() {
+        let (key, value) = read_secret(&name, key, value)?;
+        pairs.push(Pair {
+            value: typed(&value, &format!("environment {name}"), &defaults, &key),
+            key,
+        });
+    }
     let from_flags = flags.settings.iter().map(|it| Pair {
         key: it.key.to_owned(),
         value: typed(&it.value, &format!("flag {}", it.flag), &defaults, it.key),
     });
-    let pairs: Vec<Pair> = from_environment.chain(from_flags).collect();
+    pairs.extend(from_flags);
     let given = given.add_source(pairs).build().map_err(unreadable)?;
     Ok(Layers { defaults, given })
+}
+
+/// The value of a secret from the file that stands in its place; any other key as it is.
+fn read_secret(name: &str, key: String, value: String) -> Result<(String, String), ConfigError> {
+    let Some(secret) = key.strip_suffix("_file").filter(|it| SECRETS.contains(it)) else {
+        return Ok((key, value));
+    };
+    match std::fs::read_to_string(&value) {
+        Ok(text) => Ok((secret.to_owned(), text.trim_end().to_owned())),
+        Err(cause) => {
+            let message = format!("`{secret}` cannot be read from the file `{value}`: {cause}");
+            let hint = format!("{name} names a file that holds the value and nothing else");
+            Err(Problem::new(secret, message).hint(hint).into())
+        }
+    }
 }
 
 fn file(flags: &Flags) -> Result<Option<PathBuf>, ConfigError> {
@@ -148,105 +168,35 @@ impl Source for Pair {
 }
 
 impl Layers {
-    /// What is given but has no place, or another kind than the value there.
-    pub(super) fn problems(&self) -> Vec<Problem> {
-        let mut problems = Vec::new();
-        compare("", &self.given.cache, &self.defaults.cache, &mut problems);
+    /// The defaults with everything given laid over them that fits; what has no place, or is of another kind than the
+    /// value there, is noted and left out, so that the rest can be checked all the same.
+    pub(super) fn merged(&self, problems: &mut Vec<Problem>) -> Result<Tree, ConfigError> {
+        let given = fit::fitting(&self.given.cache, &self.defaults.cache, problems);
         problems.sort_by(|one, other| one.key.cmp(&other.key));
-        problems
-    }
-
-    /// The defaults with everything given laid over them.
-    pub(super) fn merged(&self) -> Result<Tree, ConfigError> {
         Tree::builder()
             .add_source(self.defaults.clone())
-            .add_source(self.given.clone())
+            .add_source(Whole(given))
             .build()
             .map_err(unreadable)
     }
-}
 
-fn compare(prefix: &str, given: &Value, known: &Value, problems: &mut Vec<Problem>) {
-    let (ValueKind::Table(given), ValueKind::Table(known)) = (&given.kind, &known.kind) else {
-        return;
-    };
-    for (name, value) in given {
-        let key = join(prefix, name);
-        match known.get(name) {
-            None => problems.push(unknown(&key, value, prefix, known.keys().map(String::as_str))),
-            Some(default) if fits(&value.kind, &default.kind) => compare(&key, value, default, problems),
-            Some(default) => problems.push(
-                Problem::new(
-                    &key,
-                    format!(
-                        "`{key}` is {}, {} is needed{}",
-                        kind_name(&value.kind),
-                        kind_name(&default.kind),
-                        told_by(value)
-                    ),
-                )
-                .hint(format!("the default is {}", shown(default))),
-            ),
-        }
+    /// The defaults alone.
+    pub(super) fn defaults(&self) -> &Tree {
+        &self.defaults
     }
 }
 
-fn unknown<'a>(key: &str, value: &Value, prefix: &str, known: impl Iterator<Item = &'a str> + Clone) -> Problem {
-    let name = key.rsplit('.').next().unwrap_or(key);
-    let problem = Problem::new(key, format!("there is no key `{key}`{}", told_by(value)));
-    match nearest(name, known.clone()) {
-        Some(likely) => problem.hint(format!("did you mean `{}`?", join(prefix, likely))),
-        None => {
-            let mut names: Vec<&str> = known.collect();
-            names.sort_unstable();
-            let place = if prefix.is_empty() { "the file" } else { prefix };
-            problem.hint(format!("{place} has {}", names.join(", ")))
-        }
+/// A tree that is a source of another.
+#[derive(Debug, Clone)]
+struct Whole(Value);
+
+impl Source for Whole {
+    fn clone_into_box(&self) -> Box<dyn Source + Send + Sync> {
+        Box::new(self.clone())
     }
-}
 
-fn told_by(value: &Value) -> String {
-    let inner = match &value.kind {
-        ValueKind::Table(table) => table.values().find_map(Value::origin),
-        ValueKind::Array(items) => items.iter().find_map(Value::origin),
-        _ => None,
-    };
-    match value.origin().or(inner) {
-        Some(origin) => format!(" ({origin})"),
-        None => String::new(),
-    }
-}
-
-fn fits(given: &ValueKind, default: &ValueKind) -> bool {
-    use ValueKind::{Array, Boolean, Float, I64, String, Table};
-    matches!(
-        (given, default),
-        (Table(_), Table(_))
-            | (Array(_), Array(_))
-            | (Boolean(_), Boolean(_))
-            | (I64(_), I64(_) | Float(_) | String(_))
-            | (Float(_), Float(_))
-            | (String(_), String(_))
-    )
-}
-
-fn kind_name(kind: &ValueKind) -> &'static str {
-    match kind {
-        ValueKind::Nil => "nothing",
-        ValueKind::Boolean(_) => "true or false",
-        ValueKind::I64(_) | ValueKind::I128(_) | ValueKind::U64(_) | ValueKind::U128(_) => "a whole number",
-        ValueKind::Float(_) => "a number",
-        ValueKind::String(_) => "text",
-        ValueKind::Table(_) => "a section",
-        ValueKind::Array(_) => "a list",
-    }
-}
-
-fn join(prefix: &str, name: &str) -> String {
-    if prefix.is_empty() {
-        name.to_owned()
-    } else {
-        format!("{prefix}.{name}")
+    fn collect(&self) -> Result<Map<String, Value>, TreeError> {
+        self.0.clone().into_table()
     }
 }
 
@@ -277,22 +227,4 @@ fn collect(prefix: &str, value: &Value, origins: &mut Vec<Origin>) {
             source => source.to_owned(),
         },
     });
-}
-
-/// A value as TOML writes it on one line.
-fn shown(value: &Value) -> String {
-    match &value.kind {
-        ValueKind::String(text) => format!("{text:?}"),
-        ValueKind::Float(number) => format!("{number:?}"),
-        ValueKind::Array(items) => format!("[{}]", items.iter().map(shown).collect::<Vec<_>>().join(", ")),
-        ValueKind::Table(table) => {
-            let mut pairs: Vec<String> = table
-                .iter()
-                .map(|(name, it)| format!("{name} = {}", shown(it)))
-                .collect();
-            pairs.sort_unstable();
-            format!("{{ {} }}", pairs.join(", "))
-        }
-        _ => value.to_string(),
-    }
 }

@@ -6,17 +6,22 @@
 mod check;
 mod env;
 mod error;
+mod fit;
 mod google;
 mod layers;
 mod quantity;
 mod raw;
+mod reloaded;
+mod schema;
 mod shared;
 mod values;
 
 pub(crate) use env::Environment;
-pub(crate) use error::{ConfigError, nearest};
+pub(crate) use error::{ConfigError, Problem, nearest};
 pub(crate) use layers::{FILE_NAME, Flags, Listener, Origin, SAMPLE, Setting};
 pub(crate) use quantity::parse_span;
+pub(crate) use reloaded::{RELOADED, Settings, settings};
+pub(crate) use schema::schema;
 #[cfg(feature = "gcp")]
 pub(crate) use values::Delivery;
 pub(crate) use values::{BusKind, Config, Redis, Registry, WarehouseKind};
@@ -40,10 +45,10 @@ impl Config {
     /// As [`Self::load`], with another environment.
     pub(crate) fn load_with(flags: &Flags, environment: &Environment) -> Result<Loaded, ConfigError> {
         let layers = layers::gather(flags, environment)?;
-        let mut problems = layers.problems();
-        let merged = layers.merged()?;
-        let raw = raw::Raw::read(&merged, &mut problems);
-        let config = raw.and_then(|raw| check::check(raw, flags, &mut problems));
+        let mut problems = Vec::new();
+        let merged = layers.merged(&mut problems)?;
+        let raw = raw::Raw::read(&merged, layers.defaults(), &mut problems);
+        let config = check::check(raw, flags, &mut problems);
         match config {
             Some(config) if problems.is_empty() => Ok(Loaded {
                 config,

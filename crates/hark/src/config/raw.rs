@@ -1,11 +1,12 @@
 //! The configuration as written: shapes only, no ranges.
 
-use config::{Config as Tree, Value};
+use config::{Config as Tree, Value, ValueKind};
 use detector::Feature;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::error::Problem;
+use super::fit::{shown, told_by};
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -26,6 +27,12 @@ pub(super) struct RawDashboard {
 #[serde(deny_unknown_fields)]
 pub(super) struct RawData {
     pub(super) dir: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawLog {
+    pub(super) filter: String,
 }
 
 #[derive(Debug, Deserialize)]
@@ -151,6 +158,7 @@ pub(super) struct Raw {
     pub(super) api: RawApi,
     pub(super) dashboard: RawDashboard,
     pub(super) data: RawData,
+    pub(super) log: RawLog,
     pub(super) signals: Vec<RawSignal>,
     pub(super) forest: RawForest,
     pub(super) detector: RawDetector,
@@ -164,47 +172,81 @@ pub(super) struct Raw {
 }
 
 impl Raw {
-    /// Reads every section, and notes what is wrong with each. Keys that were found unfit before are not told twice.
-    pub(super) fn read(tree: &Tree, problems: &mut Vec<Problem>) -> Option<Self> {
-        let api = section(tree, "api", problems);
-        let dashboard = section(tree, "dashboard", problems);
-        let data = section(tree, "data", problems);
-        let signals = section(tree, "signals", problems);
-        let forest = section(tree, "forest", problems);
-        let detector = section(tree, "detector", problems);
-        let google = section(tree, "google", problems);
-        let bus = section(tree, "bus", problems);
-        let warehouse = section(tree, "warehouse", problems);
-        let registry = section(tree, "registry", problems);
-        let redis = section(tree, "redis", problems);
-        let train = section(tree, "train", problems);
-        let simulator = section(tree, "simulator", problems);
-        Some(Self {
-            api: api?,
-            dashboard: dashboard?,
-            data: data?,
-            signals: signals?,
-            forest: forest?,
-            detector: detector?,
-            google: google?,
-            bus: bus?,
-            warehouse: warehouse?,
-            registry: registry?,
-            redis: redis?,
-            train: train?,
-            simulator: simulator?,
-        })
+    /// Reads every section, and notes what is wrong with each. In the place of what cannot be read stands the default, so
+    /// that the rest can be checked all the same.
+    pub(super) fn read(tree: &Tree, defaults: &Tree, problems: &mut Vec<Problem>) -> Self {
+        let mut it = Reader {
+            tree,
+            defaults,
+            problems,
+        };
+        Self {
+            api: it.section("api"),
+            dashboard: it.section("dashboard"),
+            data: it.section("data"),
+            log: it.section("log"),
+            signals: it.section("signals"),
+            forest: it.section("forest"),
+            detector: it.section("detector"),
+            google: it.section("google"),
+            bus: it.section("bus"),
+            warehouse: it.section("warehouse"),
+            registry: it.section("registry"),
+            redis: it.section("redis"),
+            train: it.section("train"),
+            simulator: it.section("simulator"),
+        }
     }
 }
 
-fn section<T: DeserializeOwned>(tree: &Tree, name: &str, problems: &mut Vec<Problem>) -> Option<T> {
-    let inside = |it: &Problem| it.key == name || it.key.strip_prefix(name).is_some_and(|it| it.starts_with('.'));
-    match tree.get::<Value>(name).and_then(Value::try_deserialize::<T>) {
-        Ok(it) => Some(it),
-        Err(_) if problems.iter().any(inside) => None,
-        Err(error) => {
-            problems.push(Problem::new(name, format!("section `{name}` cannot be read: {error}")));
-            None
+struct Reader<'a> {
+    tree: &'a Tree,
+    defaults: &'a Tree,
+    problems: &'a mut Vec<Problem>,
+}
+
+impl Reader<'_> {
+    fn section<T: DeserializeOwned>(&mut self, name: &str) -> T {
+        let default = self.defaults.get::<Value>(name).expect("the sample has every section");
+        let given = self.tree.get::<Value>(name).unwrap_or_else(|_| default.clone());
+        if let Ok(it) = given.clone().try_deserialize() {
+            return it;
         }
+        let sound = self.sound::<T>(name, given, &default);
+        sound
+            .try_deserialize()
+            .or_else(|_| default.try_deserialize())
+            .expect("the sample can be read, as a test shows")
+    }
+
+    /// The section with the defaults in the place of the keys that make it unreadable, each of which is noted.
+    fn sound<T: DeserializeOwned>(&mut self, name: &str, given: Value, default: &Value) -> Value {
+        let (ValueKind::Table(keys), ValueKind::Table(sample)) = (&given.kind, &default.kind) else {
+            if let Err(error) = given.try_deserialize::<T>() {
+                self.problems
+                    .push(Problem::new(name, format!("`{name}` cannot be read: {error}")));
+            }
+            return default.clone();
+        };
+        let mut sound = sample.clone();
+        let mut keys: Vec<(&String, &Value)> = keys.iter().collect();
+        keys.sort_unstable_by_key(|it| it.0);
+        for (key, value) in keys {
+            let mut alone = sample.clone();
+            alone.insert(key.clone(), value.clone());
+            match Value::new(None, ValueKind::Table(alone)).try_deserialize::<T>() {
+                Ok(_) => drop(sound.insert(key.clone(), value.clone())),
+                Err(error) => {
+                    let default = sample.get(key).map(|it| format!("the default is {}", shown(it)));
+                    let key = format!("{name}.{key}");
+                    let problem = Problem::new(&key, format!("`{key}` is {}: {error}{}", shown(value), told_by(value)));
+                    self.problems.push(Problem {
+                        hint: default,
+                        ..problem
+                    });
+                }
+            }
+        }
+        Value::new(None, ValueKind::Table(sound))
     }
 }

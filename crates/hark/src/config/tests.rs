@@ -76,6 +76,22 @@ fn flags_win_over_the_environment_which_wins_over_the_file() {
 }
 
 #[test]
+fn a_secret_may_stand_in_a_file_and_is_not_shown() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("secret");
+    std::fs::write(&path, "redis://kim:word@127.0.0.1:6379\n").unwrap();
+    for name in ["REDIS_URL_FILE", "HARK__REDIS__URL_FILE"] {
+        let variables = [(name, path.to_str().unwrap()), ("HARK__REDIS__PREFIX", "a b")];
+        // A build without Redis refuses it in any case: the prefix is wrong as well, and neither tells the password.
+        let error = load("", &variables, Flags::default()).unwrap_err();
+        assert!(!error.to_string().contains("word"), "{error}");
+        assert!(error.problems.iter().all(|it| it.key.starts_with("redis.")), "{error}");
+        let error = load("", &[(name, "no/such/file")], Flags::default()).unwrap_err();
+        assert!(error.to_string().contains("`no/such/file`"), "{error}");
+    }
+}
+
+#[test]
 fn a_folder_may_be_called_like_a_number() {
     let config = load("", &[("HARK__DATA__DIR", "0017")], Flags::default())
         .unwrap()
@@ -128,6 +144,56 @@ fn everything_that_is_wrong_is_told_at_once() {
                 Some("this build knows \"embedded\" and \"pubsub\""),
             ),
             ("`train.holdout` is 0.95", Some("it must lie between 0 and 0.9")),
+        ],
+    );
+}
+
+#[test]
+fn a_fault_in_a_section_hides_no_other_fault() {
+    check(
+        "[api]\nlisen = \"x\"\nlisten = \"nowhere\"\n[forest]\ntrees = -1\nsubsample = 0\n[detector]\nfeatures = [\"vale\"]\n\
+         incident_quiet = \"soon\"\n[bus]\nqueue = 1\nkind = \"kafka\"\n[bus.pubsub]\ntopik = \"a\"\n",
+        &[
+            ("there is no key `api.lisen`", Some("did you mean `api.listen`?")),
+            (
+                "there is no key `bus.pubsub.topik`",
+                Some("did you mean `bus.pubsub.topic`?"),
+            ),
+            ("there is no key `bus.queue`", Some("did you mean `bus.max_queued`?")),
+            (
+                "`forest.trees` is -1: invalid type: 64-bit integer `-1`, expected an unsigned 64 bit or less integer for key `trees`",
+                Some("the default is 100"),
+            ),
+            (
+                "`detector.features` is [\"vale\"]: enum Feature does not have variant constructor vale for key `features[0]`",
+                Some(
+                    "the default is [\"value\", \"hour\", \"day_of_week\", { moving_average = { window = 5 } }, \"z_score\"]",
+                ),
+            ),
+            (
+                "`api.listen` is \"nowhere\", which is not an address with a port",
+                Some("write it as 127.0.0.1:8000 or [::1]:8000"),
+            ),
+            ("`forest`: the subsample must lie in 1..=32768, not 0", None),
+            (
+                "`detector.incident_quiet`: `soon` is not a length of time such as 30s, 5m, 2d or 1h30m",
+                None,
+            ),
+            (
+                "`bus.kind` is \"kafka\", which does not exist",
+                Some("this build knows \"embedded\" and \"pubsub\""),
+            ),
+        ],
+    );
+    check(
+        "[[signals]]\nname = \"v\"\nhihg = 3\nlow = \"x\"\n[train]\nholdout = 2.0\n",
+        &[
+            (
+                "there is no key `signals.v.hihg`",
+                Some("did you mean `signals.v.high`?"),
+            ),
+            ("`signals.v.low` is text, a number is needed", None),
+            ("`train.holdout` is 2", Some("it must lie between 0 and 0.9")),
         ],
     );
 }

@@ -15,6 +15,7 @@ pub(crate) struct Config {
     pub(crate) api: Api,
     pub(crate) dashboard: Dashboard,
     pub(crate) data: Data,
+    pub(crate) log: Log,
     pub(crate) signals: Signals,
     pub(crate) limits: NamedLimits,
     pub(crate) forest: forest::Params,
@@ -59,6 +60,13 @@ pub(crate) struct Dashboard {
 #[derive(Debug, Clone)]
 pub(crate) struct Data {
     pub(crate) dir: PathBuf,
+}
+
+/// What is logged.
+#[derive(Debug, Clone)]
+pub(crate) struct Log {
+    /// Levels, as `RUST_LOG` has them; empty leaves it to the command line.
+    pub(crate) filter: String,
 }
 
 /// How readings are judged.

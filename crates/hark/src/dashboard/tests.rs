@@ -68,6 +68,27 @@ async fn what_is_no_file_of_the_page_is_not_served() {
     assert_eq!(ask(&router, post).await.problem(405).0, "method_not_allowed");
 }
 
+#[tokio::test]
+async fn a_page_in_a_process_of_its_own_tells_what_it_answers() {
+    let router = super::router_with_metrics("http://127.0.0.1:1").unwrap();
+    for path in ["/", "/app.js", "/nowhere.html", "/api/v1/summary"] {
+        get(&router, path).await;
+    }
+    let text = String::from_utf8(get(&router, "/metrics").await.bytes.to_vec()).unwrap();
+    for expected in [
+        r#"hark_http_requests_total{route="/",status="2xx"} 1"#,
+        r#"hark_http_requests_total{route="/{*file}",status="2xx"} 1"#,
+        r#"hark_http_requests_total{route="/{*file}",status="4xx"} 1"#,
+        r#"hark_http_requests_total{route="/api/{*rest}",status="5xx"} 1"#,
+        r#"hark_http_requests_total{route="/detect",status="5xx"} 0"#,
+        r#"hark_http_request_seconds_count{part="forwarded",status="5xx"} 1"#,
+        "process_resident_memory_bytes ",
+    ] {
+        assert!(text.contains(expected), "{expected} is not in {text}");
+    }
+    assert!(!text.contains("nowhere") && !text.contains("hark_warehouse"), "{text}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_the_page_asks_is_forwarded() {
     let running = Running::start().await;

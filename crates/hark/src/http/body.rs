@@ -64,7 +64,8 @@ where
     type Rejection = ApiError;
 
     async fn from_request(request: Request, state: &S) -> ApiResult<Self> {
-        let api = &Arc::<App>::from_ref(state).config.api;
+        let settings = Arc::<App>::from_ref(state).settings();
+        let api = &settings.api;
         let limits = Limits {
             one: api.max_request_bytes,
             batch: api.max_batch_bytes.max(api.max_request_bytes),

@@ -1,9 +1,9 @@
 //! Who is there, who is silent and who is odd: the one rule that all pages follow.
 //!
 //! A device is silent when it was not heard (by the server's clock) for five times its usual interval, and never before
-//! the configured grace is over. The usual interval is the one that the consumer has learned; for a device with too few
-//! readings it is a day divided by its readings of the last 24 hours, and one that sent none in that day is silent. A
-//! device is odd when an incident of it is open or being seen to, when three of its last five readings are anomalous, or
+//! the configured grace is over. The usual interval is the one that the consumer has learned; a device with too few
+//! readings has as long as the one that has longest. Where no consumer has learned it, the interval is a day divided by the
+//! readings of the last 24 hours, and a device that sent none in that day is silent. A device is odd when an incident of it is open or being seen to, when three of its last five readings are anomalous, or
 //! when the last one is and came within five minutes.
 
 use std::collections::HashMap;
@@ -80,7 +80,7 @@ impl Census {
         let now = clock::now();
         let day = TimeRange {
             start: now.before(DAY),
-            end: now.after(app.config.detector.max_future_skew),
+            end: now.after(app.settings().detector.max_future_skew),
         };
         let newest = ReadingQuery {
             device_id: None,
@@ -96,10 +96,10 @@ impl Census {
             app.warehouse.readings(newest),
             app.warehouse.incidents(IncidentQuery::unresolved(now, MOST_INCIDENTS))
         )?;
-        let grace = app.config.detector.silence_grace.as_secs_f64();
+        let grace = app.settings().detector.silence_grace.as_secs_f64();
         let patience = app.fleet.patience(grace).into_iter();
         let patience = Patience {
-            learned: patience.filter_map(|(id, _, it)| Some((id, it?))).collect(),
+            learned: patience.map(|(id, _, it)| (id, it)).collect(),
             grace,
         };
         let mut census = Self::of(now, devices, &activity, &recent.items, &patience);

@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use detector::{Assessment, DeviceState, Model};
+use detector::{Assessment, DeviceState};
 use domain::{Measurement, Signal};
 use domain::{Reading, Rejection, RejectionCode, Timestamp, Values, wire};
 
@@ -18,9 +18,10 @@ use super::dto::detection::{Detection, SignalDetection, Unjudged};
 use super::dto::problem::{ItemProblem, Problem};
 use super::error::{ApiError, ApiResult};
 use super::query::{Segment, cut};
-use crate::runtime::answers::{Basis, Name};
+use crate::runtime::answers::Name;
 use crate::runtime::clock;
 use crate::runtime::fleet::StateVersion;
+use crate::runtime::live_model::InForce;
 
 /// Fewer readings than this are judged where the request is read.
 const MANY: usize = 32;
@@ -28,13 +29,14 @@ const MANY: usize = 32;
 /// Judges a reading
 ///
 /// A known device is judged with its own history, an unknown one with the fleet's. Without `timestamp` it is now.
+/// Before the first model only values beyond a limit that a person has set are judged.
 #[utoipa::path(post, path = "/detect", tag = "detection",
     request_body(content = serde_json::Value, content_type = "application/json", example = json!(
         {"device_id": "sensor_001", "timestamp": "2025-08-06T10:00:00Z", "temperature": 25.5, "vibration": 1.2})),
     responses(
         (status = 200, body = Detection<'static>),
         (status = "4XX", body = Problem, content_type = "application/problem+json"),
-        (status = 503, body = Problem, content_type = "application/problem+json", description = "No model is in force yet")))]
+        (status = 503, body = Problem, content_type = "application/problem+json", description = "No model is in force yet, and no limit speaks")))]
 pub(super) async fn detect(State(shared): State<Shared>, posted: Posted) -> ApiResult<Response> {
     let bytes = single(&posted)?;
     let judge = Judge::new(&shared).await?;
@@ -49,8 +51,7 @@ pub(super) async fn detect(State(shared): State<Shared>, posted: Posted) -> ApiR
     let mut body = Vec::with_capacity(512);
     judge.write(&asked, &mut body)?;
     let body = Bytes::from(body);
-    if name.is_some() {
-        let name = answers.name(judge.basis, asked.state, &bytes);
+    if let Some(name) = name.and_then(|_| judge.named(asked.state, &bytes)) {
         answers.put(name, body.clone()).await;
     }
     Ok(json(StatusCode::OK, body))
@@ -73,7 +74,7 @@ pub(super) async fn detect(State(shared): State<Shared>, posted: Posted) -> ApiR
         (status = 200, body = Vec<Detection<'static>>),
         (status = 207, body = Vec<serde_json::Value>, description = "Some could not be judged"),
         (status = "4XX", body = Problem, content_type = "application/problem+json"),
-        (status = 503, body = Problem, content_type = "application/problem+json", description = "No model is in force yet")))]
+        (status = 503, body = Problem, content_type = "application/problem+json", description = "No model is in force yet, and no limit speaks")))]
 pub(super) async fn detect_batch(State(shared): State<Shared>, posted: Posted) -> ApiResult<Response> {
     let items = match posted.content()? {
         Content::Many(items) => items,
@@ -94,7 +95,12 @@ pub(super) async fn detect_batch(State(shared): State<Shared>, posted: Posted) -
         tokio::task::block_in_place(work)?
     };
     if !items.is_empty() && errors.len() == items.len() {
-        return Err(ApiError::none_taken(errors));
+        let error = if errors.iter().all(|it| it.code == NO_MODEL) {
+            judge.not_judged()
+        } else {
+            ApiError::none_taken(errors)
+        };
+        return Err(error);
     }
     let status = if errors.is_empty() {
         StatusCode::OK
@@ -116,7 +122,7 @@ pub(super) async fn detect_batch(State(shared): State<Shared>, posted: Posted) -
         (status = 200, body = serde_json::Value, description = "`device_id`, `timestamp`, the signal's value, \
          `anomaly_score`, `is_anomaly`, `model_version`, `expected`, `reasons`, `once_in_days`"),
         (status = "4XX", body = Problem, content_type = "application/problem+json"),
-        (status = 503, body = Problem, content_type = "application/problem+json", description = "No model is in force yet")))]
+        (status = 503, body = Problem, content_type = "application/problem+json", description = "No model is in force yet, and no limit speaks")))]
 pub(super) async fn detect_signal(
     State(shared): State<Shared>,
     Segment(name): Segment,
@@ -130,12 +136,16 @@ pub(super) async fn detect_signal(
     let bytes = single(&posted)?;
     let judge = Judge::new(&shared).await?;
     let (reading, value) = judge.only(&bytes, at)?;
-    let Assessment {
-        verdict, once_in_days, ..
-    } = shared
+    let judged = shared
         .app
         .fleet
         .read(&reading.device_id, |state| judge.assess(state, &reading));
+    let Some(Assessment {
+        verdict, once_in_days, ..
+    }) = judged
+    else {
+        return Err(judge.not_judged());
+    };
     let Some(judgement) = verdict.signals[at] else {
         return Err(judge.unknown_signal(&signals[at]));
     };
@@ -170,12 +180,27 @@ fn single(posted: &Posted) -> ApiResult<Bytes> {
     }
 }
 
-/// The model of one request: every item of a batch is judged by the same.
+/// The stable name of the error where nothing speaks about a reading.
+const NO_MODEL: &str = "no_model";
+
+/// What one request is judged by: every item of a batch by the same.
 struct Judge<'a> {
     shared: &'a Shared,
-    model: Arc<Model>,
-    basis: Basis,
+    by: By,
     now: Timestamp,
+}
+
+enum By {
+    /// The model in force, and the limits.
+    Model(Arc<InForce>),
+    /// The limits alone, before there is a model.
+    Limits(Learning),
+}
+
+/// Why there is no model, and what to do about it.
+struct Learning {
+    detail: String,
+    hint: &'static str,
 }
 
 /// A reading that was judged.
@@ -190,21 +215,30 @@ struct Asked {
 
 impl<'a> Judge<'a> {
     async fn new(shared: &'a Shared) -> ApiResult<Self> {
-        match shared.app.live_model.in_force() {
-            Some(in_force) => Ok(Self {
-                shared,
-                model: in_force.model.clone(),
-                basis: in_force.basis,
-                now: clock::now(),
-            }),
-            None => Err(no_model(shared).await?),
-        }
+        let by = match shared.app.live_model.in_force() {
+            Some(in_force) => By::Model(in_force),
+            None => By::Limits(Learning::of(shared).await?),
+        };
+        let now = clock::now();
+        Ok(Self { shared, by, now })
     }
 
-    /// What the consumer would say of a reading that came now.
-    fn assess(&self, state: Option<&DeviceState>, reading: &Reading) -> Assessment {
-        let assessment = self.shared.app.judging.peek(Some(&self.model), state, reading);
-        assessment.expect("a model judges every reading")
+    /// What the consumer would say of a reading that came now; nothing where no model is and no limit speaks.
+    fn assess(&self, state: Option<&DeviceState>, reading: &Reading) -> Option<Assessment> {
+        let model = match &self.by {
+            By::Model(in_force) => Some(&*in_force.model),
+            By::Limits(_) => None,
+        };
+        self.shared.app.judging.peek(model, state, reading)
+    }
+
+    /// The error where nothing speaks about a reading.
+    fn not_judged(&self) -> ApiError {
+        let error = |detail: &str| ApiError::new(StatusCode::SERVICE_UNAVAILABLE, NO_MODEL, detail);
+        match &self.by {
+            By::Model(in_force) => error(&format!("model {} does not judge it", in_force.model.version)),
+            By::Limits(learning) => error(&learning.detail).hint(learning.hint),
+        }
     }
 
     /// The name of the answer to a question; none of one that means now, whose answer nobody asks for again.
@@ -215,14 +249,22 @@ impl<'a> Judge<'a> {
             return Ok(None);
         }
         let state = app.fleet.look(&reading.device_id, |it| it.map(|it| it.version));
-        Ok(Some(app.answers.name(self.basis, state, bytes)))
+        Ok(self.named(state, bytes))
     }
 
-    fn ask(&self, bytes: &[u8]) -> Result<Asked, Rejection> {
+    /// The name of the answer of this model about a device in this state; what limits say alone is not kept.
+    fn named(&self, state: Option<StateVersion>, bytes: &[u8]) -> Option<Name> {
+        match &self.by {
+            By::Model(in_force) => Some(self.shared.app.answers.name(in_force.basis, state, bytes)),
+            By::Limits(_) => None,
+        }
+    }
+
+    fn ask(&self, bytes: &[u8]) -> ApiResult<Asked> {
         let signals = &self.shared.app.config.signals;
         let reading = wire::decode(bytes, signals, Some(self.now))?.reading;
         if let Some(at) = reading.values.iter().position(|it| it.is_none()) {
-            return Err(missing(&signals[at]));
+            return Err(missing(&signals[at]).into());
         }
         let (assessment, history, state) = self.shared.app.fleet.look(&reading.device_id, |it| {
             let state = it.map(|it| &it.state);
@@ -231,7 +273,7 @@ impl<'a> Judge<'a> {
         });
         Ok(Asked {
             reading,
-            assessment,
+            assessment: assessment.ok_or_else(|| self.not_judged())?,
             device_known: history.is_some(),
             history: history.unwrap_or(0),
             state,
@@ -274,11 +316,10 @@ impl<'a> Judge<'a> {
             }
             match self.ask(item) {
                 Ok(asked) => self.write(&asked, &mut body)?,
-                Err(rejection) => {
-                    errors.push(ItemProblem::new(index, rejection.clone()));
-                    let error = ApiError::from(rejection);
+                Err(error) => {
                     let unjudged = Unjudged { error: error.problem() };
                     serde_json::to_writer(&mut body, &unjudged).map_err(ApiError::internal)?;
+                    errors.push(error.item(index));
                 }
             }
         }
@@ -300,12 +341,33 @@ impl<'a> Judge<'a> {
     }
 
     fn unknown_signal(&self, signal: &Signal) -> ApiError {
+        let By::Model(in_force) = &self.by else {
+            return self.not_judged();
+        };
         let detail = format!(
             "model {} was trained before `{}` was declared",
-            self.model.version, signal.name
+            in_force.model.version, signal.name
         );
-        let error = ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "no_model", detail).field(&signal.name);
+        let error = ApiError::new(StatusCode::SERVICE_UNAVAILABLE, NO_MODEL, detail).field(&signal.name);
         error.hint("`hark train` makes one that knows it")
+    }
+}
+
+impl Learning {
+    async fn of(shared: &Shared) -> ApiResult<Self> {
+        let stored: u64 = census(shared).await?.0.iter().map(|it| it.device.readings).sum();
+        let need = shared.app.settings().train.min_readings;
+        Ok(if stored < need {
+            Self {
+                detail: format!("learning: {stored} readings stored, {need} needed"),
+                hint: "the first model is trained when there are enough readings",
+            }
+        } else {
+            Self {
+                detail: format!("no model is in force, though {stored} readings are stored"),
+                hint: "`hark train` makes one; `hark models list` shows which there are",
+            }
+        })
     }
 }
 
@@ -315,20 +377,4 @@ fn missing(signal: &Signal) -> Rejection {
         &signal.name,
         format!("{} is missing", signal.name),
     )
-}
-
-async fn no_model(shared: &Shared) -> ApiResult<ApiError> {
-    let stored: u64 = census(shared).await?.0.iter().map(|it| it.device.readings).sum();
-    let need = shared.app.config.train.min_readings;
-    let (detail, hint) = if stored < need {
-        let detail = format!("learning: {stored} readings stored, {need} needed");
-        (detail, "the first model is trained when there are enough readings")
-    } else {
-        let detail = format!("no model is in force, though {stored} readings are stored");
-        (
-            detail,
-            "`hark train` makes one; `hark models list` shows which there are",
-        )
-    };
-    Ok(ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "no_model", detail).hint(hint))
 }

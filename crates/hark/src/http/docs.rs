@@ -4,7 +4,10 @@ use axum::Router;
 use axum::http::{HeaderValue, header};
 use tower_http::set_header::SetResponseHeaderLayer;
 use utoipa::OpenApi;
+use utoipa::openapi::path::Operation;
 use utoipa_swagger_ui::{Config, SwaggerUi};
+
+use crate::metrics::requests::OPERATION;
 
 /// The page of the documentation sets styles from its script; nothing comes from elsewhere.
 const LENIENT: HeaderValue = HeaderValue::from_static(
@@ -34,6 +37,17 @@ struct Description;
 /// What the document says besides the routes.
 pub(super) fn description() -> utoipa::openapi::OpenApi {
     Description::openapi()
+}
+
+/// Every route with the part that it belongs to: its tag in the document.
+pub(super) fn routes(openapi: &utoipa::openapi::OpenApi) -> Vec<(String, String)> {
+    let tag = |it: &Operation| it.tags.as_ref().and_then(|tags| tags.first().cloned());
+    let described = openapi.paths.paths.iter().map(|(path, item)| {
+        let part = [&item.get, &item.post].into_iter().flatten().find_map(tag);
+        (path.clone(), part.unwrap_or_else(|| OPERATION.to_owned()))
+    });
+    let own = ["/docs", "/docs/", "/docs/{*rest}", "/openapi.json"].map(|it| (it.to_owned(), OPERATION.to_owned()));
+    described.chain(own).collect()
 }
 
 /// Serves the document and its page.

@@ -9,6 +9,7 @@ use domain::{Rejection, RejectionCode};
 use warehouse::{WarehouseError, WarehouseErrorKind};
 
 use super::dto::problem::{ItemProblem, Problem};
+use super::identity::Identity;
 
 /// The media type of RFC 9457.
 pub(crate) const PROBLEM_JSON: &str = "application/problem+json";
@@ -93,9 +94,20 @@ impl ApiError {
         self
     }
 
+    /// The same as what is wrong with one item of a list.
+    pub(crate) fn item(self, index: usize) -> ItemProblem {
+        ItemProblem {
+            index,
+            code: self.0.code,
+            field: self.0.field,
+            detail: self.0.detail,
+        }
+    }
+
     /// The public part.
     pub(crate) fn problem(&self) -> Problem<'_> {
         let it = &self.0;
+        let Identity { request_id, trace_id } = Identity::current();
         Problem {
             kind: "about:blank",
             title: it.status.canonical_reason().unwrap_or("Error"),
@@ -104,6 +116,8 @@ impl ApiError {
             code: it.code,
             field: it.field.as_deref(),
             hint: it.hint.as_deref(),
+            request_id,
+            trace_id,
             errors: &it.errors,
         }
     }
@@ -154,7 +168,11 @@ impl From<WarehouseError> for ApiError {
                 let detail = "the warehouse cannot answer now";
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, "warehouse_away", detail).caused_by(failed)
             }
-            WarehouseErrorKind::Corrupt | WarehouseErrorKind::Fatal => Self::internal(failed),
+            WarehouseErrorKind::Absent
+            | WarehouseErrorKind::Held
+            | WarehouseErrorKind::Denied
+            | WarehouseErrorKind::Corrupt
+            | WarehouseErrorKind::Fatal => Self::internal(failed),
         }
     }
 }

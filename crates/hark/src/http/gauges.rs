@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::LazyLock;
+use std::sync::{LazyLock, Once};
 use std::time::UNIX_EPOCH;
 
 use metrics::{describe_gauge, gauge};
@@ -49,19 +49,25 @@ pub(super) async fn sample(shared: &Shared) -> ApiResult<()> {
 
 /// Sets those of the process and its disk, and of its end of the bus and what it judged if it takes part.
 pub(super) fn sample_process(app: Option<&App>, data: &Path) {
-    static PROCESS: LazyLock<Collector> = LazyLock::new(|| {
-        describe();
-        let collector = Collector::default();
-        collector.describe();
-        collector
-    });
-    PROCESS.collect();
+    static DESCRIBED: Once = Once::new();
+    DESCRIBED.call_once(describe);
+    sample_own();
     if let Some(app) = app {
         bus(app);
         drift(app);
     }
     disk(data);
     backup(data);
+}
+
+/// Sets those of the process alone.
+pub(super) fn sample_own() {
+    static PROCESS: LazyLock<Collector> = LazyLock::new(|| {
+        let collector = Collector::default();
+        collector.describe();
+        collector
+    });
+    PROCESS.collect();
 }
 
 fn describe() {

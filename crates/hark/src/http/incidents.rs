@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::Json;
 use axum::extract::State;
 use domain::{Incident, IncidentId, Label, Severity, Standing, TimeRange, Timestamp};
-use warehouse::{Cursor, IncidentQuery, LabelFilter, StoredIncident};
+use warehouse::{Cursor, IncidentQuery, LabelFilter};
 
 use super::dto::Time;
 use super::dto::incident::{IncidentDetail, IncidentDto, Incidents, NearestDto};
@@ -15,14 +15,10 @@ use super::dto::summary::RangeDto;
 use super::error::{ApiError, ApiResult};
 use super::query::{Params, Segment, cut};
 use crate::app::App;
-use crate::runtime::clock;
+use crate::runtime::{clock, likeness};
 
 const DEFAULT_LIMIT: usize = 100;
 const MAX_LIMIT: usize = 1_000;
-
-/// Among so many past incidents of a device the nearest are sought, and so many are told.
-const PAST: usize = 200;
-const NEAREST: usize = 5;
 
 /// A window shows as much time before the event as it lasted, but no less and no more than this.
 const BEFORE: (Duration, Duration) = (Duration::from_secs(1_800), Duration::from_secs(86_400));
@@ -115,7 +111,7 @@ pub(super) async fn get_incident(State(app): State<Arc<App>>, Segment(id): Segme
     let now = clock::now();
     let stored = app.warehouse.incident(&id, now).await?.ok_or_else(unknown)?;
     let audit = app.warehouse.audit(&id).await?;
-    let nearest = nearest(&app, &stored.incident, now).await?;
+    let nearest = likeness::nearest(app.warehouse.as_ref(), &stored.incident, now).await?;
     let window = window(&stored.incident);
     let readings_url = format!(
         "/api/v1/readings?device_id={}&from={}&to={}&order=oldest&limit=5000",
@@ -130,7 +126,7 @@ pub(super) async fn get_incident(State(app): State<Arc<App>>, Segment(id): Segme
             to: Time(window.end),
         },
         readings_url,
-        nearest,
+        nearest: nearest.iter().map(NearestDto::from).collect(),
         audit: audit.into_iter().map(Into::into).collect(),
     }))
 }
@@ -139,25 +135,6 @@ pub(super) async fn get_incident(State(app): State<Arc<App>>, Segment(id): Segme
 pub(super) fn unknown() -> ApiError {
     let error = ApiError::not_found("there is no such incident").field("id");
     error.hint("GET /api/v1/incidents lists them")
-}
-
-async fn nearest(app: &App, incident: &Incident, now: Timestamp) -> ApiResult<Vec<NearestDto>> {
-    let past = IncidentQuery {
-        device_id: Some(incident.device_id.clone()),
-        range: TimeRange {
-            start: Timestamp::MIN,
-            end: incident.began,
-        },
-        ..IncidentQuery::all(now, PAST)
-    };
-    let past = app.warehouse.incidents(past).await?.items;
-    let mut near: Vec<(f64, &StoredIncident)> = past.iter().map(|it| (incident.distance(&it.incident), it)).collect();
-    near.sort_by(|a, b| a.0.total_cmp(&b.0));
-    let dto = |(distance, it): (f64, &StoredIncident)| NearestDto {
-        distance,
-        incident: IncidentDto::from(it),
-    };
-    Ok(near.into_iter().take(NEAREST).map(dto).collect())
 }
 
 fn window(incident: &Incident) -> TimeRange {

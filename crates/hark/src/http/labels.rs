@@ -1,14 +1,11 @@
 //! What people's labels say of the threshold, and moving it by them.
 
-use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use detector::Kind;
 use domain::Label;
-use warehouse::{IncidentQuery, LabelFilter, StoredIncident};
 
 use super::body::Posted;
 use super::dto::labels::{CutDto, LabelStats, MoveThreshold, MovedDto};
@@ -19,10 +16,8 @@ use super::models::aside;
 use crate::app::App;
 use crate::metrics;
 use crate::runtime::clock;
-use crate::runtime::tuning::{Labelled, Moved};
-
-/// So many labelled incidents are looked at, the newest ones.
-const MOST: usize = 10_000;
+use crate::runtime::tuning::Moved;
+pub(super) use crate::runtime::words::Words;
 
 /// How many thresholds are told besides the one that is offered.
 const CUTS: usize = 12;
@@ -84,43 +79,11 @@ pub(super) async fn move_threshold(State(app): State<Arc<App>>, posted: Posted) 
     Ok(Json(stats(&app).await?))
 }
 
-/// What people said, and the scores of the incidents that the present kind of model told.
-pub(super) struct Words {
-    counts: [(Label, u64); Label::ALL.len()],
-    labelled: Labelled,
-    peaks: Vec<f64>,
-}
-
 impl Words {
+    /// What there is to say now.
     pub(super) async fn gather(app: &Arc<App>) -> ApiResult<Self> {
-        let query = IncidentQuery {
-            label: Some(LabelFilter::Any),
-            ..IncidentQuery::all(clock::now(), MOST)
-        };
-        let all = app.warehouse.incidents(query).await?.items;
-        let label = |it: &StoredIncident| it.triage.label.as_ref().map(|it| it.label);
-        let count = |wanted: Label| all.iter().filter(|it| label(it) == Some(wanted)).count() as u64;
-        let counts = Label::ALL.map(|it| (it, count(it)));
-        let alike = alike(app, &all).await?;
-        let mut labelled = Labelled::default();
-        let mut peaks = Vec::new();
-        for it in all.iter().filter(|it| alike.contains(&it.incident.model_version)) {
-            if let Some(label) = label(it) {
-                labelled.push(label, it.incident.peak_score);
-                peaks.push(it.incident.peak_score.min(0.0));
-            }
-        }
-        peaks.sort_by(f64::total_cmp);
-        peaks.dedup();
-        Ok(Self {
-            counts,
-            labelled,
-            peaks,
-        })
-    }
-
-    fn count(&self, wanted: Label) -> u64 {
-        self.counts.iter().filter(|(it, _)| *it == wanted).map(|(_, n)| n).sum()
+        let live = app.live_model.get().map(|it| it.kind);
+        Ok(Self::ask(app.warehouse.as_ref(), &app.registry, live).await?)
     }
 
     /// Tells Prometheus. An incident that nobody was ever told of has no label, and counts nowhere.
@@ -138,15 +101,13 @@ impl Words {
 async fn stats(app: &Arc<App>) -> ApiResult<LabelStats> {
     let words = Words::gather(app).await?;
     let labelled = &words.labelled;
-    let right = words.count(Label::True) + words.count(Label::SensorFault);
-    let told = right + words.count(Label::FalseAlarm);
     let step = words.peaks.len().div_ceil(CUTS).max(1);
     Ok(LabelStats {
         true_ones: words.count(Label::True),
         false_alarms: words.count(Label::FalseAlarm),
         expected: words.count(Label::Expected),
         sensor_faults: words.count(Label::SensorFault),
-        precision: (told > 0).then(|| right as f64 / told as f64),
+        precision: words.precision(),
         threshold: app.tuning.get().as_ref().as_ref().map(MovedDto::from),
         suggestion: labelled.suggestion().map(|it| CutDto::new(it, labelled)),
         cuts: words
@@ -156,21 +117,4 @@ async fn stats(app: &Arc<App>) -> ApiResult<LabelStats> {
             .map(|it| CutDto::new(labelled.cut(*it), labelled))
             .collect(),
     })
-}
-
-/// The versions whose scores can be compared with those of the model in force.
-async fn alike(app: &Arc<App>, incidents: &[StoredIncident]) -> ApiResult<HashSet<String>> {
-    let Some(live) = app.live_model.get() else {
-        return Ok(HashSet::new());
-    };
-    let versions: HashSet<String> = incidents.iter().map(|it| it.incident.model_version.clone()).collect();
-    let registry = app.registry.clone();
-    let kinds = aside(move || {
-        // A version that is gone or damaged cannot be compared.
-        let kind = |version: String| registry.load(&version).ok().map(|it| (version, it.kind));
-        Ok(versions.into_iter().filter_map(kind).collect::<HashMap<String, Kind>>())
-    })
-    .await?;
-    let same = kinds.into_iter().filter(|(_, kind)| *kind == live.kind);
-    Ok(same.map(|(version, _)| version).collect())
 }

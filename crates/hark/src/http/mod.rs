@@ -14,6 +14,7 @@ pub(crate) mod error;
 mod gauges;
 pub(crate) mod guard;
 mod health;
+pub(crate) mod identity;
 mod incidents;
 mod labels;
 mod maintenance;
@@ -28,7 +29,7 @@ mod summary;
 #[cfg(test)]
 pub(crate) mod tests;
 mod triage;
-mod watch;
+pub(crate) mod watch;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -44,7 +45,7 @@ use tower_http::compression::CompressionLayer;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-pub(crate) use operation::{Operation, operation_router};
+pub(crate) use operation::{Operation, operation_router, own_metrics};
 pub(crate) use serve::serve;
 
 use self::cached::Cached;
@@ -53,6 +54,7 @@ use self::dto::detection::FieldNames;
 use self::error::ApiError;
 use self::labels::Words;
 use crate::app::App;
+use crate::metrics::requests::Routes;
 
 /// How long a summary or the devices' states stay as they were computed.
 const FRESH: Duration = Duration::from_secs(2);
@@ -94,6 +96,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         app,
     };
     let (routes, openapi) = documented().split_for_parts();
+    let counted = Arc::new(Routes::new(docs::routes(&openapi)));
     let routes = routes.with_state(shared).merge(docs::router(openapi));
     routes
         .fallback(unknown_path)
@@ -101,7 +104,8 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .layer(CompressionLayer::new().quality(tower_http::CompressionLevel::Fastest))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(middleware::from_fn(guard::guard))
-        .layer(middleware::from_fn(watch::watch))
+        .layer(middleware::from_fn_with_state(counted, watch::watch))
+        .layer(middleware::from_fn(identity::identify))
 }
 
 /// What the API takes and answers.

@@ -7,15 +7,16 @@ use axum::Router;
 use axum::extract::State;
 use axum::middleware;
 use axum::response::Response;
-use axum::routing::get;
+use axum::routing::{MethodRouter, get};
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio_util::sync::CancellationToken;
 use warehouse::Warehouse;
 
 use super::error::ApiResult;
 use super::health::{self, Word};
-use super::{gauges, guard, unknown_method, unknown_path, watch};
+use super::{gauges, guard, identity, unknown_method, unknown_path, watch};
 use crate::app::App;
+use crate::metrics::requests::{OPERATION, Routes};
 
 /// What there is to look at.
 #[derive(Clone)]
@@ -45,15 +46,34 @@ impl Operation {
 /// `/livez`, `/readyz` and `/metrics`, as the API has them. What only the API's answers count, such as devices by state,
 /// is left to the servers.
 pub(crate) fn operation_router(operation: Operation) -> Router {
-    Router::new()
-        .route("/livez", get(health::livez))
-        .route("/readyz", get(readyz))
-        .route("/metrics", get(metrics))
+    let routes = [
+        ("/livez", get(health::livez)),
+        ("/readyz", get(readyz)),
+        ("/metrics", get(metrics)),
+    ];
+    let counted = Routes::new(
+        routes
+            .iter()
+            .map(|(path, _)| ((*path).to_owned(), OPERATION.to_owned())),
+    );
+    let router = routes
+        .into_iter()
+        .fold(Router::new(), |router, (path, it)| router.route(path, it));
+    router
         .with_state(operation)
         .fallback(unknown_path)
         .method_not_allowed_fallback(unknown_method)
         .layer(middleware::from_fn(guard::guard))
-        .layer(middleware::from_fn(watch::watch))
+        .layer(middleware::from_fn_with_state(Arc::new(counted), watch::watch))
+        .layer(middleware::from_fn(identity::identify))
+}
+
+/// What a process tells that has no part in the pipeline: requests, memory, files.
+pub(crate) fn own_metrics(prometheus: PrometheusHandle) -> MethodRouter {
+    get(move || async move {
+        gauges::sample_own();
+        health::exposition(&prometheus)
+    })
 }
 
 async fn readyz(State(it): State<Operation>) -> ApiResult<axum::Json<Word>> {

@@ -119,7 +119,7 @@ impl Found {
         let stored: u64 = census.0.iter().map(|it| it.device.readings).sum();
         let learning = Learning {
             have: stored,
-            need: app.config.train.min_readings,
+            need: app.settings().train.min_readings,
         };
         let bins = self.scores.iter();
         Summary {

@@ -1,5 +1,8 @@
 //! A probe that goes the whole way every few seconds, bus, consumer and warehouse, and leaves nothing behind: what a
 //! quiet fleet and a broken pipeline differ in.
+//!
+//! In one process it is sent beside the consumer. On a bus that processes share the servers send, who may publish, and
+//! whichever consumer takes one tells of it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,25 +11,33 @@ use bus::Message;
 use bytes::Bytes;
 use tracing::debug;
 
-use super::clock;
 use crate::app::App;
-use crate::metrics::{self, Stage};
 
 /// How often.
 const ROUND: Duration = Duration::from_secs(10);
 
-/// The way in that tells a probe from readings.
-pub(super) const SOURCE: &str = "canary";
+/// What tells a probe from readings, on any bus.
+const MARK: &str = "hark_canary";
 
-/// Sends probes until Hark is stopped.
+/// A message without a reading.
+pub(crate) fn probe() -> Message {
+    let mut probe = Message::new(Bytes::new(), "canary");
+    probe.attributes.insert(MARK.to_owned(), String::new());
+    probe
+}
+
+/// Whether a message is a probe. One that holds anything is a message like any other, whatever it calls itself.
+pub(crate) fn is_probe(message: &Message) -> bool {
+    message.payload.is_empty() && message.attributes.contains_key(MARK)
+}
+
+/// Sends probes until Hark is stopped. Who takes one tells of it.
 pub(crate) async fn run(app: Arc<App>) -> anyhow::Result<()> {
     loop {
-        let probe = Message::new(Bytes::new(), SOURCE);
         tokio::select! {
             () = app.stop.cancelled() => return Ok(()),
-            published = app.publisher.publish(vec![probe]) => match published {
-                Ok(_) => metrics::alive(Stage::Canary, clock::now()),
-                Err(cause) => debug!(error = %cause, "the probe did not get through"),
+            published = app.publisher.publish(vec![probe()]) => if let Err(cause) = published {
+                debug!(error = %cause, "the probe did not get through");
             }
         }
         tokio::select! {

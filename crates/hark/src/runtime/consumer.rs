@@ -28,6 +28,7 @@ use super::shared::Shared;
 use super::tuning::Tuning;
 use super::watching::{Change, Telling};
 use super::{canary, clock};
+use crate::config::Settings;
 use crate::metrics::{self, Stage};
 
 /// How long the first wait for an absent warehouse is; it doubles up to [`LONGEST_WAIT`].
@@ -46,8 +47,7 @@ pub(crate) struct Consumer {
     pub(crate) tuning: Arc<Tuning>,
     pub(crate) maintenance: Arc<Maintenance>,
     pub(crate) drift: Arc<Drift>,
-    pub(crate) max_future_skew: Duration,
-    pub(crate) rules: IncidentRules,
+    pub(crate) settings: Settings,
     pub(crate) judging: Arc<Judging>,
     /// Whether other processes consume from the same bus.
     pub(crate) is_one_of_many: bool,
@@ -138,7 +138,9 @@ impl Consumer {
         mark_duplicates(&mut outcomes, &stored);
         metrics::outcomes(&outcomes);
         self.count_drift(&committed, &stored);
+        let has_probe = outcomes.contains(&Outcome::Probe);
         match receipt.settle(outcomes).await {
+            Ok(()) if has_probe => metrics::alive(Stage::Canary, clock::now()),
             Ok(()) => {}
             // Everything is stored: what the bus was not told, it delivers again, and it is found to be there.
             Err(failed) if failed.kind == BusErrorKind::Unavailable => {
@@ -153,8 +155,8 @@ impl Consumer {
 
     fn decode(&self, messages: Vec<Message>) -> Vec<DecodedMessage> {
         let decode = |message: Message| {
-            let is_probe = message.source == canary::SOURCE;
-            let reading = (!is_probe).then(|| wire::decode(&message.payload, self.fleet.signals(), None));
+            let reading =
+                (!canary::is_probe(&message)).then(|| wire::decode(&message.payload, self.fleet.signals(), None));
             DecodedMessage { message, reading }
         };
         messages.into_iter().map(decode).collect()
@@ -213,7 +215,7 @@ impl Consumer {
 
     fn judge_one(&self, decoded: Decoded, received_at: Timestamp) -> JudgedMessage {
         let reading = decoded.reading;
-        let horizon = received_at.after(self.max_future_skew);
+        let horizon = received_at.after(self.settings.load().detector.max_future_skew);
         let clock_suspect = reading.timestamp > horizon;
         let (late, verdict, incident) = self.fleet.update(&reading.device_id, |tracked| {
             let late = !tracked.state.accepts(reading.timestamp);
@@ -260,8 +262,15 @@ impl Consumer {
         let moved = kind.map_or(0.0, |it| self.tuning.threshold(it));
         let is_free = moved < 0.0 && self.judging.is_beyond(reading);
         Telling {
-            rules: self.rules,
+            rules: self.rules(),
             threshold: if is_free { 0.0 } else { moved },
+        }
+    }
+
+    fn rules(&self) -> IncidentRules {
+        IncidentRules {
+            quiet_seconds: self.settings.load().detector.incident_quiet.as_secs_f64(),
+            ..IncidentRules::default()
         }
     }
 
@@ -286,7 +295,7 @@ impl Consumer {
     /// Ends incidents of devices that have not been heard for long: the state and the incident change in one commit.
     async fn give_up(&self, started_at: Timestamp, stop: &CancellationToken) -> Result<(), WarehouseError> {
         let now = clock::now();
-        let silent = self.fleet.silent(now, started_at, self.rules.quiet_seconds);
+        let silent = self.fleet.silent(now, started_at, self.rules().quiet_seconds);
         if silent.is_empty() {
             return Ok(());
         }
@@ -311,7 +320,7 @@ impl Consumer {
                 }
             }
         }
-        let over = self.fleet.give_up(now, started_at, self.rules.quiet_seconds);
+        let over = self.fleet.give_up(now, started_at, self.rules().quiet_seconds);
         if over.is_empty() {
             return Ok(());
         }

@@ -30,11 +30,11 @@ pub(crate) async fn train_when_ready(app: Arc<App>) -> anyhow::Result<()> {
                 continue;
             }
         };
-        if readings < app.config.train.min_readings || app.live_model.get().is_some() {
+        if readings < app.settings().train.min_readings || app.live_model.get().is_some() {
             continue;
         }
         info!(readings, "training the first model");
-        let order = Order::of(&app.config, Promotion::IfBetter)?;
+        let order = Order::of(&app.settings(), Promotion::IfBetter)?;
         let trained = tokio::select! {
             () = app.stop.cancelled() => return Ok(()),
             trained = training::train(app.warehouse.as_ref(), &app.registry, &order, &|_, _| {}) => trained,

@@ -11,6 +11,9 @@ use sha2::{Digest, Sha256};
 
 use super::watching::Watched;
 
+/// Seconds.
+const DAY: f64 = 86_400.0;
+
 /// Enough that a reader seldom meets the writer.
 const SHARDS: usize = 64;
 
@@ -127,9 +130,9 @@ impl Fleet {
         version
     }
 
-    /// When each device was last heard, and for how many seconds it may be quiet, never less than the grace; none while
-    /// its rhythm is not known.
-    pub(crate) fn patience(&self, grace: f64) -> Vec<(DeviceId, Timestamp, Option<f64>)> {
+    /// When each device was last heard, and for how many seconds it may be quiet, never less than the grace. While its
+    /// rhythm is not known, it has as long as the device that has longest, but no longer than a day.
+    pub(crate) fn patience(&self, grace: f64) -> Vec<(DeviceId, Timestamp, f64)> {
         let mut devices = Vec::new();
         for shard in &self.shards {
             let shard = shard.read().unwrap_or_else(PoisonError::into_inner);
@@ -138,7 +141,12 @@ impl Fleet {
                 Some((device_id.clone(), watched.heard_at?, watched.rhythm.patience(grace)))
             }));
         }
-        devices
+        let longest = devices.iter().filter_map(|it| it.2).reduce(f64::max);
+        let unknown = longest.map_or(DAY, |it| it.min(DAY)).max(grace);
+        let known = devices.into_iter();
+        known
+            .map(|(id, heard_at, it)| (id, heard_at, it.unwrap_or(unknown)))
+            .collect()
     }
 
     /// The devices with which something goes on though they have not been heard for so long that it is over.

@@ -19,8 +19,8 @@ mod folder;
 #[cfg(test)]
 mod tests;
 
-use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::io::Read;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
@@ -299,10 +299,9 @@ impl Registry {
     }
 
     /// Takes a model file in as a new version, after reading it whole.
-    pub(crate) fn import(&self, path: &Path) -> anyhow::Result<String> {
-        let file = File::open(path).with_context(|| format!("failed to open model `{}`", path.display()))?;
-        let bytes = folder::read_capped(file, path)?;
-        let model = Model::from_bytes(&bytes).with_context(|| refused(&path.display().to_string()))?;
+    pub(crate) fn import(&self, file: impl Read, name: &str) -> anyhow::Result<String> {
+        let bytes = folder::read_capped(file, name)?;
+        let model = Model::from_bytes(&bytes).with_context(|| refused(name))?;
         let version = self.reserve()?;
         self.register(
             &Model {

@@ -53,7 +53,7 @@ pub(crate) async fn run(app: Arc<App>, every: Duration) -> anyhow::Result<()> {
 
 /// Trains a challenger and tries it; one that is worse on the held-out readings is not tried at all.
 async fn challenge(app: &Arc<App>) -> anyhow::Result<(String, bool, String)> {
-    let mut order = Order::of(&app.config, Promotion::IfBetter)?;
+    let mut order = Order::of(&app.settings(), Promotion::IfBetter)?;
     order.in_shadow = true;
     let trained = training::train(app.warehouse.as_ref(), &app.registry, &order, &|_, _| {}).await?;
     let version = trained.model.version.to_string();
@@ -61,7 +61,7 @@ async fn challenge(app: &Arc<App>) -> anyhow::Result<(String, bool, String)> {
         return Ok((version, false, trained.why));
     }
     info!(version, "a challenger judges beside the champion");
-    let tally = shadow::trial(app, Arc::new(trained.model), app.config.train.shadow).await?;
+    let tally = shadow::trial(app, Arc::new(trained.model), app.settings().train.shadow).await?;
     app.registry.keep_shadow(&version, &tally)?;
     metrics::shadow(&tally);
     if !tally.promoted {

@@ -21,7 +21,6 @@ const ROUNDS_OF_SHARED: u64 = 12;
 
 /// Looks for devices that fall silent until told to stop, and counts devices and incidents by their state.
 pub(crate) async fn watch(app: Arc<App>) -> anyhow::Result<()> {
-    let grace = app.config.detector.silence_grace.as_secs_f64();
     let mut silent = HashSet::new();
     let each = if app.config.warehouse.kind.is_shared() {
         ROUNDS_OF_SHARED
@@ -34,6 +33,7 @@ pub(crate) async fn watch(app: Arc<App>) -> anyhow::Result<()> {
             () = tokio::time::sleep(ROUND) => {}
         }
         let now = clock::now();
+        let grace = app.settings().detector.silence_grace.as_secs_f64();
         let news = look(&app.fleet, &mut silent, now, app.started_at, grace);
         for it in news {
             app.events.send(Event::Device(Arc::new(it)));
@@ -69,7 +69,7 @@ fn look(
     let mut news = Vec::new();
     for (device_id, heard_at, patience) in fleet.patience(grace) {
         let quiet_for = now.seconds_since(heard_at.max(started_at));
-        let is_silent = patience.is_some_and(|it| quiet_for > it);
+        let is_silent = quiet_for > patience;
         let changed = if is_silent {
             silent.insert(device_id.clone())
         } else {
@@ -91,27 +91,7 @@ mod tests {
     #[test]
     fn a_device_falls_silent_once_and_comes_back_once() {
         let fleet = Fleet::new(Signals::default());
-        let at = Timestamp::from_secs;
-        let device_id = DeviceId::new("a").unwrap();
-        let hear = |from: i64, to: i64| {
-            for second in (from..to).step_by(60) {
-                let reading = Reading {
-                    device_id: device_id.clone(),
-                    timestamp: at(second),
-                    values: Values::new(vec![None, None]),
-                    location: None,
-                    device_type: None,
-                    truth: None,
-                };
-                fleet.update(&device_id, |it| {
-                    let last = it.state.last();
-                    it.watched.hear(at(second));
-                    it.watched.follow(&reading, last);
-                    it.state.push(&reading)
-                });
-            }
-        };
-        hear(0, 601);
+        hear(&fleet, "a", 0, 601);
         let mut silent = HashSet::new();
         let mut seen = |now: i64| -> Vec<bool> {
             let news = look(&fleet, &mut silent, at(now), at(0), 60.0);
@@ -120,7 +100,45 @@ mod tests {
         assert_eq!(seen(890), [false; 0]);
         assert_eq!(seen(910), [true]);
         assert_eq!(seen(950), [false; 0]);
-        hear(960, 1_000);
+        hear(&fleet, "a", 960, 1_000);
         assert_eq!(seen(1_000), [false]);
+    }
+
+    #[test]
+    fn a_device_heard_but_twice_is_silent_when_any_other_would_be() {
+        let fleet = Fleet::new(Signals::default());
+        hear(&fleet, "new", 0, 61);
+        let silent = |now: i64| {
+            let news = look(&fleet, &mut HashSet::new(), at(now), at(0), 60.0);
+            news.into_iter().map(|it| it.device_id.to_string()).collect::<Vec<_>>()
+        };
+        assert_eq!((silent(86_000), silent(86_461)), (vec![], vec!["new".to_owned()]));
+        hear(&fleet, "steady", 0, 841);
+        assert_eq!((silent(350), silent(370)), (vec![], vec!["new".to_owned()]));
+    }
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_secs(second)
+    }
+
+    /// A reading a minute.
+    fn hear(fleet: &Fleet, device_id: &str, from: i64, to: i64) {
+        let device_id = DeviceId::new(device_id).unwrap();
+        for second in (from..to).step_by(60) {
+            let reading = Reading {
+                device_id: device_id.clone(),
+                timestamp: at(second),
+                values: Values::new(vec![None, None]),
+                location: None,
+                device_type: None,
+                truth: None,
+            };
+            fleet.update(&device_id, |it| {
+                let last = it.state.last();
+                it.watched.hear(at(second));
+                it.watched.follow(&reading, last);
+                it.state.push(&reading)
+            });
+        }
     }
 }

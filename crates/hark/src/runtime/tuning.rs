@@ -51,6 +51,21 @@ pub(crate) struct Cut {
     pub(crate) true_ones: u64,
 }
 
+impl Cut {
+    /// The same in one plain sentence.
+    pub(crate) fn sentence(&self, labelled: &Labelled) -> String {
+        let number = |it: u64| if it == 0 { "none".to_owned() } else { it.to_string() };
+        format!(
+            "a threshold of {:.3} would have removed {} of {} false alarms and {} of {} true ones",
+            self.threshold,
+            number(self.false_alarms),
+            labelled.false_alarms(),
+            number(self.true_ones),
+            labelled.true_ones()
+        )
+    }
+}
+
 /// The labelled incidents, by their lowest scores.
 #[derive(Debug, Default)]
 pub(crate) struct Labelled {

@@ -239,6 +239,7 @@ mod tests {
             share: 1.0,
             feature: "value".to_owned(),
             text: format!("temperature at {score}"),
+            once_in_days: None,
         };
         Assessment {
             verdict: Verdict {

@@ -52,6 +52,33 @@ fn simulated_tables_carry_their_labels() {
 }
 
 #[test]
+fn a_backtest_takes_tables_of_hark_as_they_are() {
+    let folder = Folder::new();
+    let hours = ["--start", "2025-08-06T10:00:00Z", "--duration", "2h", "--devices", "3"];
+    folder.ok(&[&["simulate", "--output", "readings.csv"], &hours[..]].concat());
+    folder.ok(&["import", "readings.csv"]);
+    folder.ok(&["export", "--output", "exported.csv"]);
+    for table in ["readings.csv", "exported.csv"] {
+        folder.ok(&["backtest", "--input", table, "--output", "verdicts.csv"]);
+        let verdicts = folder.read("verdicts.csv");
+        let header = verdicts.lines().next().unwrap();
+        assert!(
+            header.contains("temperature_score") && header.contains("vibration_score"),
+            "{header}"
+        );
+        for other in [
+            "floor_score",
+            "room_score",
+            "is_anomaly_score",
+            "late_score",
+            "low_score",
+        ] {
+            assert!(!header.contains(other), "{header}");
+        }
+    }
+}
+
+#[test]
 fn what_is_imported_is_exported_whichever_way_it_goes() {
     let first = Folder::new();
     simulate(&first, &["--output", "readings.ndjson"]);
@@ -77,6 +104,24 @@ fn what_is_imported_is_exported_whichever_way_it_goes() {
         second.ok(&["import", written.to_str().unwrap()]);
         assert_eq!(exported(&second), stored, "{file}");
     }
+}
+
+#[test]
+fn an_import_can_be_tried_out() {
+    let folder = Folder::new();
+    folder.write(
+        "t.csv",
+        "device_id,timestamp,temperature\na,2025-08-06T10:00:00Z,20\na,soon,20\n",
+    );
+    let tried = folder.run(&["import", "t.csv", "--dry-run"]);
+    assert_eq!(tried.code, 1, "{tried}");
+    assert!(
+        tried
+            .stderr
+            .contains("1 readings could be taken, 1 would be refused; nothing was stored"),
+        "{tried}"
+    );
+    assert!(!folder.path("hark-data").exists());
 }
 
 #[test]
@@ -151,6 +196,14 @@ fn what_was_refused_is_kept_shown_and_sent_again_once_it_can_be_taken() {
     assert_eq!(letters(&folder).len(), 1);
     assert_eq!(exported(&folder)[0]["pressure"], 3.0);
 
+    for what in ["replay", "purge"] {
+        let tried = folder.run(&["dead-letters", what, "--all", "--dry-run", "--json"]);
+        assert!(
+            tried.code == 0 && tried.stdout.contains("\"dead_letters\": 1"),
+            "{tried}"
+        );
+    }
+    assert_eq!(letters(&folder).len(), 1);
     let asked = folder.run(&["dead-letters", "purge", "--all"]);
     assert_eq!(asked.code, 2, "{asked}");
     folder.ok(&["dead-letters", "purge", "--all", "--yes"]);

@@ -32,6 +32,12 @@ fn everything_that_is_wrong_with_a_configuration_is_told() {
         "[api]\nlisen = \"x\"\n[detecter]\n[forest]\ntrees = \"many\"\n",
     );
     check("config-keys", &folder, &["doctor"]);
+    folder.write(
+        "hark.toml",
+        "[api]\nlisen = \"x\"\nlisten = \"here\"\n[train]\nholdout = 2.0\n[[signals]]\nname = \"t\"\nhihg = 3\n",
+    );
+    check("config-all", &folder, &["config", "check"]);
+    check("config-all-json", &folder, &["config", "check", "--json"]);
     folder.write("hark.toml", "[api\n");
     check("config-syntax", &folder, &["config", "show"]);
     check(
@@ -39,6 +45,29 @@ fn everything_that_is_wrong_with_a_configuration_is_told() {
         &folder,
         &["--config", "other.toml", "config", "check"],
     );
+}
+
+#[test]
+fn a_format_that_means_nothing_there_is_refused() {
+    let folder = Folder::new();
+    check("format-of-none", &folder, &["up", "--format", "json"]);
+    check("format-of-few", &folder, &["export", "--format", "table"]);
+}
+
+#[test]
+fn what_cannot_be_backed_up_or_restored_is_told() {
+    let folder = Folder::new();
+    check("no-data-to-check", &folder, &["db", "check"]);
+    check("no-data-to-back-up", &folder, &["db", "backup", "--output", "b"]);
+    check("no-backup", &folder, &["db", "restore", "no-such-folder"]);
+    folder.write("t.csv", "device_id,timestamp,temperature\na,2025-08-06T10:00:00Z,20\n");
+    check("no-backup-in-it", &folder, &["db", "restore", "."]);
+    check("backup-is-no-tar", &folder, &["db", "check", "t.csv"]);
+    folder.ok(&["import", "t.csv"]);
+    check("backup-is-there", &folder, &["db", "backup", "--output", "hark-data"]);
+    check("labels-of-no-column", &folder, &["labels", "import", "t.csv"]);
+    folder.write("labels.csv", "incident_id,label\nx,true\n");
+    check("labels-of-no-incident", &folder, &["labels", "import", "labels.csv"]);
 }
 
 #[test]

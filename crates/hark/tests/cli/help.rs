@@ -2,7 +2,7 @@
 
 use super::Folder;
 
-pub(super) const COMMANDS: [&[&str]; 46] = [
+pub(super) const COMMANDS: [&[&str]; 56] = [
     &[],
     &["up"],
     &["simulate"],
@@ -34,14 +34,24 @@ pub(super) const COMMANDS: [&[&str]; 46] = [
     &["incidents"],
     &["incidents", "list"],
     &["incidents", "show"],
+    &["labels"],
+    &["labels", "list"],
+    &["labels", "stats"],
+    &["labels", "export"],
+    &["labels", "import"],
     &["maintenance"],
     &["maintenance", "list"],
     &["maintenance", "add"],
     &["maintenance", "end"],
     &["report"],
+    &["db"],
+    &["db", "check"],
+    &["db", "backup"],
+    &["db", "restore"],
     &["config"],
     &["config", "init"],
     &["config", "check"],
+    &["config", "schema"],
     &["config", "show"],
     &["setup"],
     &["doctor"],
@@ -90,10 +100,26 @@ fn every_command_is_shown_in_use_by_itself_or_by_its_group() {
 }
 
 #[test]
+fn examples_come_first() {
+    let folder = Folder::new();
+    for command in COMMANDS {
+        for flag in ["-h", "--help"] {
+            let help = folder.ok(&[command, &[flag]].concat());
+            if let Some(examples) = help.find("Examples:") {
+                assert!(examples < help.find("Usage:").unwrap(), "{command:?} {flag}");
+            }
+        }
+    }
+}
+
+#[test]
 fn completions_name_the_commands() {
     let folder = Folder::new();
     for shell in ["bash", "zsh", "fish"] {
-        assert!(folder.ok(&["completions", shell]).contains("dead-letters"), "{shell}");
+        let script = folder.ok(&["completions", shell]);
+        for word in ["dead-letters", "backup", "labels", "json"] {
+            assert!(script.contains(word), "{shell}: {word}");
+        }
     }
 }
 
@@ -107,6 +133,8 @@ fn the_manual_has_a_page_for_every_command_with_its_flags() {
         let page = std::fs::read_to_string(folder.path(&format!("pages/{}.1", name.join("-")))).unwrap();
         assert!(page.contains(".SH NAME") && page.contains("hark"), "{command:?}");
     }
+    let models = std::fs::read_to_string(folder.path("pages/hark-models.1")).unwrap();
+    assert!(models.contains("hark models promote m\\-0002"), "{models}");
     let train = std::fs::read_to_string(folder.path("pages/hark-train.1")).unwrap();
     assert!(train.contains("\\-\\-metrics\\-listen"), "{train}");
 }

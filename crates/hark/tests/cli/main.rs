@@ -2,10 +2,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod backup;
 mod data;
 mod errors;
 mod forest;
 mod help;
+mod labels;
 mod manners;
 mod report;
 mod settings;

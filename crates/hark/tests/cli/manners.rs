@@ -7,7 +7,7 @@ use super::Folder;
 use super::help::COMMANDS;
 
 /// Commands that go on until they are stopped, or do their work, when they are told nothing more.
-const WORKING: [&str; 12] = [
+const WORKING: [&str; 13] = [
     "",
     "up",
     "simulate",
@@ -17,18 +17,23 @@ const WORKING: [&str; 12] = [
     "dashboard",
     "config init",
     "config check",
+    "config schema",
     "config show",
     "openapi",
     "setup",
 ];
 
 /// Commands that read and print.
-const READS: [&[&str]; 6] = [
+const READS: [&[&str]; 10] = [
     &["models", "list"],
     &["incidents", "list"],
     &["dead-letters", "list"],
     &["maintenance", "list"],
+    &["labels", "list"],
+    &["labels", "stats"],
     &["config", "show"],
+    &["config", "check"],
+    &["db", "check"],
     &["doctor"],
 ];
 
@@ -87,6 +92,55 @@ fn every_read_speaks_to_programs_on_stdout_alone() {
             }
         }
     }
+}
+
+#[test]
+fn json_is_short_for_its_format() {
+    let folder = Folder::new();
+    folder.write(
+        "readings.csv",
+        "device_id,timestamp,temperature\na,2025-08-06T10:00:00Z,20\n",
+    );
+    let tally = folder.ok(&["import", "readings.csv", "--json"]);
+    assert_eq!(
+        serde_json::from_str::<serde_json::Value>(&tally).unwrap()[0]["stored"],
+        1
+    );
+    for command in READS.iter().filter(|it| **it != ["doctor"]) {
+        let short = folder.ok(&[command, &["--json"][..]].concat());
+        assert_eq!(
+            short,
+            folder.ok(&[command, &["--format", "json"][..]].concat()),
+            "{command:?}"
+        );
+    }
+    let report = folder.ok(&["report", "--json"]);
+    assert!(serde_json::from_str::<serde_json::Value>(&report).unwrap()[0]["title"].is_string());
+}
+
+#[test]
+fn colours_are_as_they_were_asked_for() {
+    let folder = Folder::new();
+    let is_coloured = |args: &[&str], no_color: &str| {
+        let mut command = folder.command(args);
+        let output = command.env("NO_COLOR", no_color).output().unwrap();
+        let told = [output.stdout, output.stderr].concat();
+        told.contains(&0x1b)
+    };
+    for args in [
+        &["doctor"][..],
+        &["models", "show"],
+        &["train"],
+        &["up", "--nonsense"],
+        &["--help"],
+    ] {
+        let with = |choice| [args, &["--color", choice]].concat();
+        assert!(is_coloured(&with("always"), "1"), "{args:?}");
+        assert!(!is_coloured(&with("never"), ""), "{args:?}");
+        assert!(!is_coloured(&with("auto"), ""), "{args:?}");
+    }
+    // What programs read is never coloured.
+    assert!(!is_coloured(&["doctor", "--json", "--color", "always"], ""));
 }
 
 #[test]

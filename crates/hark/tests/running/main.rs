@@ -7,8 +7,10 @@
     reason = "what was measured and what the process said is for the person who reads the result"
 )]
 
+mod backup;
 mod incidents;
 mod kill;
 mod operation;
+mod reload;
 mod support;
 mod swap;

@@ -3,14 +3,21 @@
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
 
 use serde_json::Value;
+
+/// How long a line may take that must come.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A hark process that is killed when it goes out of scope.
 pub(crate) struct Hark {
     child: Child,
     /// `http://127.0.0.1:PORT` of the API, or of the metrics where there is no API.
     pub(crate) api: String,
+    /// What it said since it listened.
+    said: Receiver<String>,
 }
 
 impl Hark {
@@ -51,12 +58,38 @@ impl Hark {
             }
         };
         // The pipe must not fill up; what is said from now on is for the person who reads a failed test.
+        let (sender, said) = channel();
         std::thread::spawn(move || {
-            talk.lines()
-                .map_while(Result::ok)
-                .for_each(|it| eprintln!("hark: {it}"))
+            talk.lines().map_while(Result::ok).for_each(|it| {
+                eprintln!("hark: {it}");
+                // A test that is over listens no more.
+                let _over = sender.send(it);
+            })
         });
-        Self { child, api }
+        Self { child, api, said }
+    }
+
+    /// Waits for the next line of its log with this text.
+    #[track_caller]
+    pub(crate) fn says(&self, text: &str) -> Value {
+        loop {
+            let line = self
+                .said
+                .recv_timeout(PATIENCE)
+                .unwrap_or_else(|_| panic!("it never said `{text}`"));
+            if line.contains(text) {
+                return serde_json::from_str(&line).unwrap();
+            }
+        }
+    }
+
+    /// Sends it a signal by its name.
+    pub(crate) fn signal(&self, name: &str) {
+        let sent = Command::new("kill")
+            .args([&format!("-{name}"), &self.child.id().to_string()])
+            .status()
+            .unwrap();
+        assert!(sent.success());
     }
 
     /// Writes a line to its stdin.
@@ -78,11 +111,7 @@ impl Hark {
 
     /// Asks the process to end, and says with which code it did.
     pub(crate) fn terminate(&mut self) -> Option<i32> {
-        let asked = Command::new("kill")
-            .args(["-TERM", &self.child.id().to_string()])
-            .status()
-            .unwrap();
-        assert!(asked.success());
+        self.signal("TERM");
         self.child.wait().unwrap().code()
     }
 

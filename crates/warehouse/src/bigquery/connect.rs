@@ -69,13 +69,13 @@ pub(super) fn code(error: &Error) -> Option<Code> {
 pub(super) fn failure(what: &str, options: &Options, error: &Error) -> WarehouseError {
     let (kind, hint) = match code(error) {
         Some(Code::NotFound) => (
-            WarehouseErrorKind::Fatal,
+            WarehouseErrorKind::Absent,
             Some("`hark setup` makes what is missing".to_owned()),
         ),
         // Quotas are told with the same status as missing rights.
         Some(Code::PermissionDenied) if told_of_quota(&error.to_string()) => (WarehouseErrorKind::Retryable, None),
         Some(Code::PermissionDenied) => (
-            WarehouseErrorKind::Fatal,
+            WarehouseErrorKind::Denied,
             Some(format!(
                 "give the account roles/bigquery.dataEditor on dataset `{}` and roles/bigquery.jobUser in project `{}`",
                 options.dataset, options.project

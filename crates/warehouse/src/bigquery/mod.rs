@@ -114,7 +114,7 @@ impl Core {
                 "there is no table `{}`\nhint: `hark setup` makes what is missing",
                 options.name_of(tables::READINGS)
             );
-            return Err(WarehouseError::new(WarehouseErrorKind::Fatal, context));
+            return Err(WarehouseError::new(WarehouseErrorKind::Absent, context));
         };
         Ok(Self {
             queries: connect::queries(&options).await?,
@@ -176,7 +176,8 @@ impl BigQueryWarehouse {
     /// Opens the dataset for writing. New signals get their columns.
     ///
     /// # Errors
-    /// [`WarehouseErrorKind::Fatal`] when there are no tables, no credentials or no right,
+    /// [`WarehouseErrorKind::Absent`] when there are no tables, [`WarehouseErrorKind::Fatal`] when there are no credentials,
+    /// [`WarehouseErrorKind::Denied`] when there is no right,
     /// [`WarehouseErrorKind::Retryable`] when BigQuery cannot be reached.
     pub async fn open(options: Options, signals: Signals) -> Result<Self, WarehouseError> {
         // Only columns can be missing when the table is there.

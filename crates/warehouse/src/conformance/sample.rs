@@ -71,6 +71,7 @@ impl<'a> Sample<'a> {
                     share: 0.75,
                     feature: "value".to_owned(),
                     text: "temperature \"41.2\" °C, expected 18.1 to 24.3".to_owned(),
+                    once_in_days: Some(12.3),
                 }],
                 false => Vec::new(),
             },

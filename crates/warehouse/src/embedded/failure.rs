@@ -34,7 +34,7 @@ impl Trouble {
                 let kind = kind(&cause);
                 let hint = match kind {
                     WarehouseErrorKind::Corrupt => {
-                        "\nhint: the file is damaged; restore a backup, or move it away to begin a new one"
+                        "\nhint: the file is damaged; `hark db restore` puts a backup in its place, or move it away to begin a new one"
                     }
                     _ => "",
                 };
@@ -75,6 +75,7 @@ fn kind(cause: &Error) -> WarehouseErrorKind {
                 WarehouseErrorKind::Corrupt
             }
             ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase => WarehouseErrorKind::Corrupt,
+            ErrorCode::ReadOnly | ErrorCode::PermissionDenied => WarehouseErrorKind::Denied,
             _ => WarehouseErrorKind::Fatal,
         },
         Error::FromSqlConversionFailure(..)

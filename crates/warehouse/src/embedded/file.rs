@@ -65,7 +65,7 @@ fn create(dir: &Path, file: &Path, signals: &Signals) -> Result<(), WarehouseErr
     let wal = beside(file, "-wal");
     if wal.metadata().is_ok_and(|it| it.len() > 0) {
         let context = format!(
-            "`{}` is missing, but its log `{}` is there\nhint: restore a backup, or move the log away to begin anew",
+            "`{}` is missing, but its log `{}` is there\nhint: put a backup in its place with `hark db restore`, or move the log away to begin anew",
             file.display(),
             wal.display()
         );
@@ -108,7 +108,7 @@ pub(super) fn wal_bytes(file: &Path) -> u64 {
     beside(file, "-wal").metadata().map_or(0, |it| it.len())
 }
 
-fn recognised(file: &Path, access: OpenFlags) -> Result<Connection, WarehouseError> {
+pub(super) fn recognised(file: &Path, access: OpenFlags) -> Result<Connection, WarehouseError> {
     let corrupt = |problem: &str| {
         let context = format!("`{}` {problem}", file.display());
         WarehouseError::new(WarehouseErrorKind::Corrupt, context)
@@ -116,11 +116,11 @@ fn recognised(file: &Path, access: OpenFlags) -> Result<Connection, WarehouseErr
     match file.metadata() {
         Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => {
             let context = format!("there is no warehouse at `{}`", file.display());
-            return Err(WarehouseError::new(WarehouseErrorKind::Fatal, context).caused_by(cause));
+            return Err(WarehouseError::new(WarehouseErrorKind::Absent, context).caused_by(cause));
         }
         Ok(it) if it.len() == 0 => {
             return Err(corrupt(
-                "is empty\nhint: restore a backup, or move it away to begin a new one",
+                "is empty\nhint: put a backup in its place with `hark db restore`, or move it away to begin a new one",
             ));
         }
         Ok(_) | Err(_) => {}

@@ -16,8 +16,8 @@ impl DataDirLock {
     /// Takes the lock of a folder, which is made if it is missing.
     ///
     /// # Errors
-    /// [`WarehouseErrorKind::Fatal`] at once, naming the process that holds the lock, or what kept the lock file from
-    /// being written.
+    /// [`WarehouseErrorKind::Held`] at once, naming the process that holds the lock, or what kept the lock file from being
+    /// written.
     pub fn acquire(dir: &Path) -> Result<Self, WarehouseError> {
         let path = dir.join("lock");
         let failed = |cause: std::io::Error| {
@@ -60,7 +60,7 @@ fn held(dir: &Path, file: &mut File) -> WarehouseError {
         "the data folder `{}` is in use by {by}\nhint: stop it, or give this one another folder",
         dir.display()
     );
-    WarehouseError::new(WarehouseErrorKind::Fatal, context)
+    WarehouseError::new(WarehouseErrorKind::Held, context)
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 //! a few connections that can only read. Rows lie in order of (timestamp, device), so that a commit touches the end
 //! of the file and not a page per device; see docs/adr/0003-embedded-warehouse.md.
 
+mod copy;
 mod devices;
 mod failure;
 mod file;
@@ -30,6 +31,7 @@ use domain::{Action, DeviceId, IncidentId, Judged, Signals, TimeRange, Timestamp
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
+pub use copy::{Contents, back_up, examine};
 use failure::{Found, Trouble};
 pub use lock::DataDirLock;
 use readers::Readers;
@@ -91,7 +93,7 @@ impl EmbeddedWarehouse {
     ///
     /// # Errors
     /// [`WarehouseErrorKind::Corrupt`] when the file is damaged, of another program or of another version,
-    /// [`WarehouseErrorKind::Fatal`] when the folder is in use or cannot be written. The message names the file.
+    /// [`WarehouseErrorKind::Held`] when the folder is in use, [`WarehouseErrorKind::Denied`] when it may not be written. The message names the file.
     pub fn open(dir: &Path, signals: Signals, options: &Options) -> Result<Self, WarehouseError> {
         let lock = DataDirLock::acquire(dir)?;
         let (connection, layout) = file::open_to_write(dir, signals, options.wal_bytes_max)?;
@@ -122,7 +124,7 @@ impl EmbeddedWarehouse {
     /// [`WarehouseErrorKind::Fatal`].
     ///
     /// # Errors
-    /// [`WarehouseErrorKind::Fatal`] when there is no warehouse in the folder, otherwise as [`EmbeddedWarehouse::open`].
+    /// [`WarehouseErrorKind::Absent`] when there is no warehouse in the folder, otherwise as [`EmbeddedWarehouse::open`].
     pub fn open_read_only(dir: &Path, signals: Signals, options: &Options) -> Result<Self, WarehouseError> {
         let file = dir.join(file::FILE);
         let connection = file::open_to_read(&file)?;

@@ -130,7 +130,7 @@ async fn what_is_missing_is_told_with_how_to_make_it() {
         .await
         .err()
         .unwrap();
-    assert_eq!(failure.kind, WarehouseErrorKind::Fatal);
+    assert_eq!(failure.kind, WarehouseErrorKind::Absent);
     assert!(
         failure
             .to_string()

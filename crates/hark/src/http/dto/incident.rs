@@ -158,6 +158,15 @@ pub(crate) struct NearestDto {
     pub(crate) incident: IncidentDto,
 }
 
+impl From<&(f64, StoredIncident)> for NearestDto {
+    fn from((distance, incident): &(f64, StoredIncident)) -> Self {
+        Self {
+            distance: *distance,
+            incident: incident.into(),
+        }
+    }
+}
+
 /// One step of an incident.
 #[derive(Debug, serde::Serialize, ToSchema)]
 pub(crate) struct AuditDto {

@@ -69,12 +69,7 @@ impl CutDto {
             true_ones: removed_true,
         } = cut;
         let (false_alarms, true_ones) = (labelled.false_alarms(), labelled.true_ones());
-        let number = |it: u64| if it == 0 { "none".to_owned() } else { it.to_string() };
-        let sentence = format!(
-            "a threshold of {threshold:.3} would have removed {} of {false_alarms} false alarms and {} of {true_ones} true ones",
-            number(removed_false_alarms),
-            number(removed_true),
-        );
+        let sentence = cut.sentence(labelled);
         Self {
             threshold,
             removed_false_alarms,

@@ -24,6 +24,12 @@ pub(crate) struct Problem<'a> {
     /// How to mend it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) hint: Option<&'a str>,
+    /// What the request is called, in the log as well.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) request_id: Option<String>,
+    /// The trace that it is part of, where requests are traced.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) trace_id: Option<String>,
     /// What is wrong with each item of a list of which none could be taken.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     pub(crate) errors: &'a [ItemProblem],

@@ -129,6 +129,8 @@ pub(crate) struct VerdictDto<'a> {
     pub(crate) signals: JudgementsDto<'a>,
     /// Why, the heaviest first; empty when normal.
     pub(crate) reasons: ReasonsDto<'a>,
+    /// In how many days a normal device begins something as unusual once, where that can be told.
+    pub(crate) once_in_days: Option<f64>,
 }
 
 impl<'a> VerdictDto<'a> {
@@ -142,6 +144,7 @@ impl<'a> VerdictDto<'a> {
                 judgements: &verdict.signals,
             },
             reasons: ReasonsDto(&verdict.reasons),
+            once_in_days: verdict.reasons.iter().find_map(|it| it.once_in_days),
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Asking for verdicts.
 
+use detector::limits::SignalLimits;
+
 use super::support::{Running, masked, reading};
 
 const ASKED: &str = r#"{"device_id":"pump-1","temperature":21.4,"vibration":1.1}"#;
@@ -13,6 +15,48 @@ async fn before_the_first_model_the_answer_says_how_far_the_learning_is() {
     assert_eq!(answer.problem(503).0, "no_model");
     assert_eq!(answer.json()["detail"], "learning: 1 readings stored, 300 needed");
     assert!(answer.headers.contains_key("retry-after"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn before_the_first_model_a_limit_speaks_all_the_same() {
+    let running = Running::start_with(|config| {
+        let high = Some(30.0);
+        config.limits = vec![(
+            "temperature".to_owned(),
+            SignalLimits {
+                high,
+                ..Default::default()
+            },
+        )];
+    })
+    .await;
+    let odd = running.post_json("/detect", FAR_OFF).await;
+    assert_eq!(odd.status, 200);
+    let odd = odd.json();
+    assert_eq!(
+        (&odd["is_temp_anomaly"], &odd["model_version"]),
+        (&true.into(), &"limits".into())
+    );
+    assert!(
+        odd["is_vibration_anomaly"].is_null() && odd["reasons"][0]["text"].is_string(),
+        "{odd}"
+    );
+    assert_eq!(running.post_json("/detect", ASKED).await.problem(503).0, "no_model");
+    let one = running.post_json("/detect/temperature", FAR_OFF).await.json();
+    assert_eq!(one["is_anomaly"], true);
+    assert_eq!(
+        running.post_json("/detect/vibration", FAR_OFF).await.problem(503).0,
+        "no_model"
+    );
+    let both = running.post_json("/detect/batch", format!("[{ASKED},{FAR_OFF}]")).await;
+    assert_eq!(both.status, 207);
+    let both = both.json();
+    assert_eq!(
+        (&both[0]["error"]["code"], &both[1]["is_anomaly"]),
+        (&"no_model".into(), &true.into())
+    );
+    let none = running.post_json("/detect/batch", format!("[{ASKED}]")).await;
+    assert_eq!(none.problem(503).0, "no_model");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -58,6 +102,8 @@ async fn what_is_asked_is_judged_as_what_is_stored() {
     running.post_json("/api/v1/readings", body).await;
     let stored = running.get("/api/v1/readings?device_id=pump-2&limit=1").await.json();
     let verdict = &stored["readings"][0]["verdict"];
+    assert!(asked["once_in_days"].is_number(), "{asked}");
+    assert_eq!(verdict["once_in_days"], asked["once_in_days"]);
     assert_eq!(verdict["score"], asked["anomaly_score"]);
     assert_eq!(
         verdict["signals"]["vibration"]["score"],

@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::support::{Running, masked, reading};
+use crate::runtime::canary;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn devices_say_where_they_stand_and_how_they_are() {
@@ -183,13 +184,22 @@ async fn metrics_say_what_was_judged_and_how_things_stand_and_name_no_device() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_probe_goes_the_whole_way_and_leaves_nothing() {
     let running = Running::start().await;
-    let probe = bus::Message::new(bytes::Bytes::new(), "canary");
-    let published = running.app.publisher.publish(vec![probe]).await.unwrap();
+    let published = running.app.publisher.publish(vec![canary::probe()]).await.unwrap();
     assert_eq!(published, bus::Published::Settled(vec![bus::Outcome::Probe]));
+    let text = running.exposed().await;
+    let heartbeat = text
+        .lines()
+        .find_map(|it| it.strip_prefix(r#"hark_heartbeat_timestamp_seconds{stage="canary"} "#));
+    assert!(heartbeat.unwrap().parse::<f64>().unwrap() > 0.0, "{text}");
+    // What holds bytes is a message, whatever it calls itself.
+    let mut posing = canary::probe();
+    posing.payload = bytes::Bytes::from_static(b"{");
+    let published = running.app.publisher.publish(vec![posing]).await.unwrap();
+    assert!(matches!(&published, bus::Published::Settled(it) if matches!(it[..], [bus::Outcome::Rejected(_)])));
     let summary = running.get("/api/v1/summary").await.json();
     assert_eq!(
         (&summary["devices"]["total"], &summary["dead_letters"]),
-        (&0.into(), &0.into())
+        (&0.into(), &1.into())
     );
 }
 

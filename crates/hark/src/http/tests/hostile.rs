@@ -365,3 +365,21 @@ async fn bad_questions_name_their_parameter() {
     assert_eq!(wrong.problem(405).0, "method_not_allowed");
     assert_eq!(wrong.headers[header::ALLOW], "POST");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_keeps_the_name_that_its_sender_gave_it_unless_it_could_disturb_a_log() {
+    let running = Running::start().await;
+    let named = |name: &str| {
+        Request::get("/nowhere")
+            .header("x-request-id", name)
+            .body(Body::empty())
+            .unwrap()
+    };
+    let kept = running.ask(named("gateway-7.1")).await;
+    assert_eq!(kept.problem(404).0, "not_found");
+    assert_eq!(kept.json()["request_id"], "gateway-7.1");
+    let anew = running.ask(named("{\"level\":\"ERROR\"}")).await;
+    assert_eq!(anew.json()["request_id"].as_str().unwrap().len(), 16);
+    let well = running.get("/health").await;
+    assert_ne!(well.headers["x-request-id"], anew.headers["x-request-id"]);
+}

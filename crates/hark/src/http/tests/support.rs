@@ -59,6 +59,7 @@ impl Answer {
         assert_eq!(self.status.as_u16(), status, "{json}");
         assert_eq!(self.headers[header::CONTENT_TYPE], "application/problem+json");
         assert_eq!(json["status"], status);
+        assert_eq!(json["request_id"], self.headers["x-request-id"].to_str().unwrap());
         assert!(json["detail"].as_str().is_some_and(|it| !it.is_empty()), "{json}");
         let text = |name: &str| json[name].as_str().unwrap_or_default().to_owned();
         (text("code"), text("field"))
@@ -68,6 +69,11 @@ impl Answer {
 impl Running {
     pub(crate) async fn start() -> Self {
         Self::start_with(|_| {}).await
+    }
+
+    /// What Prometheus would read.
+    pub(crate) async fn exposed(&self) -> String {
+        String::from_utf8(self.get("/metrics").await.bytes.to_vec()).unwrap()
     }
 
     /// One whose configuration was changed.

@@ -27,7 +27,7 @@ impl Folder {
     pub(super) fn read(&self, path: &str) -> anyhow::Result<Option<Vec<u8>>> {
         let path = self.dir.join(path);
         match File::open(&path) {
-            Ok(file) => read_capped(file, &path).map(Some),
+            Ok(file) => read_capped(file, &path.display().to_string()).map(Some),
             Err(cause) if cause.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(cause) => Err(cause).with_context(|| format!("failed to open `{}`", path.display())),
         }
@@ -102,11 +102,11 @@ impl Folder {
 }
 
 /// Reads a file up to a little more than what any model has.
-pub(super) fn read_capped(file: File, path: &Path) -> anyhow::Result<Vec<u8>> {
+pub(super) fn read_capped(file: impl Read, name: &str) -> anyhow::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     file.take(MAX_BYTES)
         .read_to_end(&mut bytes)
-        .with_context(|| format!("failed to read `{}`", path.display()))?;
+        .with_context(|| format!("failed to read `{name}`"))?;
     Ok(bytes)
 }
 

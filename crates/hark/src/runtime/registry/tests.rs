@@ -98,12 +98,18 @@ fn model_file() -> std::path::PathBuf {
     files.pop().unwrap()
 }
 
+/// The version as which a registry took a model in.
+fn imported(registry: &Registry) -> String {
+    let file = std::fs::File::open(model_file()).unwrap();
+    registry.import(file, "a model").unwrap()
+}
+
 /// What holds of any bucket, seen by two machines.
 fn check(one: &Registry, other: &Registry) {
     assert_eq!(one.live().unwrap(), None);
     assert!(one.rollback().unwrap_err().to_string().contains("nothing to roll back"));
-    let first = one.import(&model_file()).unwrap();
-    let second = other.import(&model_file()).unwrap();
+    let first = imported(one);
+    let second = imported(other);
     assert_eq!((first.as_str(), second.as_str()), ("m-0001", "m-0002"));
     assert_eq!(one.versions().unwrap(), ["m-0001", "m-0002"]);
     assert_eq!(one.promote("m-0001").unwrap(), None);
@@ -126,7 +132,7 @@ fn both_at_once(one: &Registry, other: &Registry) {
     let publish = |registry: &Registry| {
         let mut names = Vec::new();
         for _ in 0..EACH {
-            let version = registry.import(&model_file()).unwrap();
+            let version = imported(registry);
             registry.promote(&version).unwrap();
             names.push(version);
         }
@@ -168,7 +174,7 @@ fn an_answer_that_gets_lost_changes_nothing() {
 fn a_model_that_is_there_is_never_written_over() {
     let store: Arc<dyn ObjectStore> = Arc::new(InMemory::new());
     let (one, other) = (registry(&store), registry(&store));
-    let version = one.import(&model_file()).unwrap();
+    let version = imported(&one);
     let model = one.load(&version).unwrap();
     other.register(&model, None).unwrap();
     let mut changed = model.clone();

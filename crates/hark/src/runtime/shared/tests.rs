@@ -174,6 +174,7 @@ fn judged(device_id: &DeviceId) -> Judged {
         share: 0.5,
         feature: "value".to_owned(),
         text: "too warm".to_owned(),
+        once_in_days: Some(12.3),
     };
     Judged {
         reading: reading(device_id, 7),

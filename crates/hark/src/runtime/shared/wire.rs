@@ -49,8 +49,17 @@ struct VerdictDto {
     score: f64,
     is_anomaly: bool,
     signals: Vec<Option<JudgementDto>>,
-    /// Signal, direction, share, feature, text.
-    reasons: Vec<(String, String, f64, String, String)>,
+    reasons: Vec<ReasonDto>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct ReasonDto {
+    signal: String,
+    direction: String,
+    share: f64,
+    feature: String,
+    text: String,
+    once_in_days: Option<f64>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -163,15 +172,13 @@ impl From<&Verdict> for VerdictDto {
             is_anomaly: it.is_anomaly,
             expected: it.expected.map(|it| (it.low, it.high)),
         };
-        let reason = |it: &Reason| {
-            let direction = it.direction.as_str().to_owned();
-            (
-                it.signal.clone(),
-                direction,
-                it.share,
-                it.feature.clone(),
-                it.text.clone(),
-            )
+        let reason = |it: &Reason| ReasonDto {
+            signal: it.signal.clone(),
+            direction: it.direction.as_str().to_owned(),
+            share: it.share,
+            feature: it.feature.clone(),
+            text: it.text.clone(),
+            once_in_days: it.once_in_days,
         };
         Self {
             model_version: it.model_version.to_string(),
@@ -195,14 +202,14 @@ impl VerdictDto {
             is_anomaly: it.is_anomaly,
             expected: it.expected.map(|(low, high)| Span { low, high }),
         };
-        let reason = |(signal, direction, share, feature, text): (String, String, f64, String, String)| {
-            let direction = Direction::from_name(&direction).context("it has a reason without direction")?;
+        let reason = |it: ReasonDto| {
             Ok(Reason {
-                signal,
-                direction,
-                share,
-                feature,
-                text,
+                direction: Direction::from_name(&it.direction).context("it has a reason without direction")?,
+                signal: it.signal,
+                share: it.share,
+                feature: it.feature,
+                text: it.text,
+                once_in_days: it.once_in_days,
             })
         };
         let reasons: anyhow::Result<_> = self.reasons.into_iter().map(reason).collect();
