@@ -25,6 +25,21 @@ struct Run {
     stderr: String,
 }
 
+/// What else of the environment Hark reads.
+const READ: [&str; 11] = [
+    "PROJECT_ID",
+    "TOPIC_NAME",
+    "SUBSCRIPTION_NAME",
+    "PUBSUB_EMULATOR_HOST",
+    "BIGQUERY_REST_ENDPOINT",
+    "BIGQUERY_GRPC_ENDPOINT",
+    "REDIS_URL",
+    "NUM_DEVICES",
+    "PUBLISH_INTERVAL",
+    "RUST_LOG",
+    "COLUMNS",
+];
+
 impl Folder {
     fn new() -> Self {
         Self(tempfile::tempdir().unwrap())
@@ -46,8 +61,7 @@ impl Folder {
         let mut command = Command::new(env!("CARGO_BIN_EXE_hark"));
         let ours = std::env::vars_os().filter(|(name, _)| {
             let name = name.to_string_lossy();
-            name.starts_with("HARK")
-                || ["NUM_DEVICES", "PUBLISH_INTERVAL", "RUST_LOG", "COLUMNS"].contains(&name.as_ref())
+            name.starts_with("HARK") || READ.contains(&name.as_ref())
         });
         for (name, _) in ours {
             command.env_remove(name);

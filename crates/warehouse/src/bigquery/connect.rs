@@ -170,13 +170,13 @@ mod tests {
         check(
             Code::PermissionDenied,
             denied,
-            WarehouseErrorKind::Fatal,
+            WarehouseErrorKind::Denied,
             "hint: give the account roles/bigquery.dataEditor",
         );
         check(
             Code::NotFound,
             "no such table",
-            WarehouseErrorKind::Fatal,
+            WarehouseErrorKind::Absent,
             "hint: `hark setup`",
         );
     }
