@@ -72,7 +72,7 @@ pubsub_jar() { # Google's emulator, or nothing
 }
 speaks_to_google() { # hark, what is tried: whether emulators can be had here. A hark that lacks a part fails.
   (cd "$work" && PROJECT_ID=it HARK__BUS__KIND=pubsub HARK__WAREHOUSE__KIND=bigquery REDIS_URL=redis://127.0.0.1:1 "$1" config check >"$work/parts.log" 2>&1) ||
-    fail "$2 needs a hark with all parts: cargo build --release --locked --features gcp,redis"$'\n'"$(cat "$work/parts.log")"
+    fail "$2 needs a hark with all parts: cargo build --release --locked --features full"$'\n'"$(cat "$work/parts.log")"
   local tool
   for tool in gcloud javac; do
     command -v $tool >/dev/null || { not_tried "$2 (no $tool here)"; return 1; }

@@ -237,7 +237,7 @@ def accepted(place, tools, name):
     asked = subprocess.run([tools["hark"], "config", "check"], env=service.environment, cwd=place.folder / name, capture_output=True, text=True)
     if asked.returncode != 0:
         faults = [it for it in asked.stderr.splitlines() if it.startswith("error")]
-        sys.exit(f"FAILED  {name}: this hark refuses the configuration: {'; '.join(sorted(faults))}\n  is it built as the image is? cargo build --release --features gcp,redis")
+        sys.exit(f"FAILED  {name}: this hark refuses the configuration: {'; '.join(sorted(faults))}\n  is it built as the image is? cargo build --release --features full")
 
 
 def scraped(place, running):
