@@ -76,10 +76,10 @@ fn describe() {
             QUEUED,
             "Messages that this process has received and not settled, waiting or being judged",
         ),
-        (CAPACITY, "How many such messages it may have"),
+        (CAPACITY, "How many messages this process may hold that are not settled"),
         (
             OLDEST,
-            "When the oldest such message was published, now if there is none, seconds since 1970",
+            "When the oldest message that is not settled was published, now if there is none, seconds since 1970",
         ),
         (DEVICES, "Devices, by state"),
         (PLACES, "Devices, by building, floor and state"),
