@@ -36,7 +36,13 @@ impl Input {
         let table = table::open(&args.input, args.input_format)?;
         let columns = Columns::find(table.columns(), args)?;
         let (signals, maps) = declare(config, table.columns(), args)?;
-        let mapping = Mapping::find(table.columns(), &args.device_column, &args.time_column, &signals, &maps)?;
+        let mapping = Mapping::find(
+            table.columns(),
+            &args.columns.device_column,
+            &args.columns.time_column,
+            &signals,
+            &maps,
+        )?;
         let mut entries = Vec::new();
         for row in table.into_rows() {
             let row = row.with_context(|| format!("failed to read `{}`", args.input))?;
@@ -48,7 +54,7 @@ impl Input {
         if let Some(truth) = &args.truth {
             label(&mut entries, truth, args)?;
         }
-        let (device_column, time_column) = (args.device_column.clone(), args.time_column.clone());
+        let (device_column, time_column) = (args.columns.device_column.clone(), args.columns.time_column.clone());
         Ok(Self {
             device_column,
             time_column,
@@ -75,8 +81,8 @@ impl Columns {
     fn find(columns: &[Column], args: &BacktestArgs) -> anyhow::Result<Self> {
         let optional = |name: &Option<String>| name.as_ref().map(|it| table::named(columns, it)).transpose();
         Ok(Self {
-            device: table::named(columns, &args.device_column)?,
-            time: table::named(columns, &args.time_column)?,
+            device: table::named(columns, &args.columns.device_column)?,
+            time: table::named(columns, &args.columns.time_column)?,
             split: optional(&args.split_column)?,
             label: optional(&args.label_column)?,
         })
@@ -109,8 +115,8 @@ fn declare(
 ) -> anyhow::Result<(Signals, Vec<(String, String)>)> {
     let chosen: Vec<&str> = if args.signals.is_empty() {
         let others = [
-            Some(&args.device_column),
-            Some(&args.time_column),
+            Some(&args.columns.device_column),
+            Some(&args.columns.time_column),
             args.split_column.as_ref(),
             args.label_column.as_ref(),
         ];
@@ -209,8 +215,8 @@ fn split(entries: &mut [Entry], args: &BacktestArgs) {
 /// Puts the labels of a table of their own to the rows: by device and time, the n-th to the n-th.
 fn label(entries: &mut [Entry], truth: &Place, args: &BacktestArgs) -> anyhow::Result<()> {
     let table = table::open(truth, None)?;
-    let device = table::named(table.columns(), &args.device_column)?;
-    let time = table::named(table.columns(), &args.time_column)?;
+    let device = table::named(table.columns(), &args.columns.device_column)?;
+    let time = table::named(table.columns(), &args.columns.time_column)?;
     let label = table::named(table.columns(), "label")?;
     let mut labels: HashMap<(DeviceId, Timestamp), VecDeque<bool>> = HashMap::new();
     for row in table.into_rows() {
@@ -218,7 +224,7 @@ fn label(entries: &mut [Entry], truth: &Place, args: &BacktestArgs) -> anyhow::R
         let of = || format!("row {} of `{truth}`", row.number);
         let name = DeviceId::new(&row.text(device).unwrap_or_default()).with_context(of)?;
         let at = row
-            .time(time, &args.time_column)
+            .time(time, &args.columns.time_column)
             .with_context(of)?
             .unwrap_or(Timestamp::EPOCH);
         if let Some(label) = row.truth(label, "label").with_context(of)? {

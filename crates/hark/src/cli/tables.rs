@@ -7,6 +7,17 @@ use super::instant;
 use crate::output::Format;
 use crate::table::{Place, TableFormat};
 
+/// Whose reading a row is, and of when.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct IdentityColumns {
+    /// The column with the device's name
+    #[arg(long, value_name = "COLUMN", default_value = "device_id")]
+    pub(crate) device_column: String,
+    /// The column with the time: RFC 3339, or date and time taken as UTC
+    #[arg(long, value_name = "COLUMN", default_value = "timestamp")]
+    pub(crate) time_column: String,
+}
+
 /// `hark backtest`
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "\
@@ -25,12 +36,8 @@ pub(crate) struct BacktestArgs {
     /// What the input is written in, where its name does not say it
     #[arg(long, value_enum, value_name = "FORMAT")]
     pub(crate) input_format: Option<TableFormat>,
-    /// The column with the device's name
-    #[arg(long, value_name = "COLUMN", default_value = "device_id")]
-    pub(crate) device_column: String,
-    /// The column with the time: RFC 3339, or date and time taken as UTC
-    #[arg(long, value_name = "COLUMN", default_value = "timestamp")]
-    pub(crate) time_column: String,
+    #[command(flatten)]
+    pub(crate) columns: IdentityColumns,
     /// The columns to judge [default: every other one that holds numbers]
     #[arg(long, value_name = "COLUMN,…", value_delimiter = ',')]
     pub(crate) signals: Vec<String>,
@@ -79,12 +86,8 @@ pub(crate) struct ImportArgs {
     /// What the input is written in, where its name does not say it; stdin is NDJSON
     #[arg(long, value_enum, value_name = "FORMAT")]
     pub(crate) input_format: Option<TableFormat>,
-    /// The column with the device's name
-    #[arg(long, value_name = "COLUMN", default_value = "device_id")]
-    pub(crate) device_column: String,
-    /// The column with the time: RFC 3339, or date and time taken as UTC
-    #[arg(long, value_name = "COLUMN", default_value = "timestamp")]
-    pub(crate) time_column: String,
+    #[command(flatten)]
+    pub(crate) columns: IdentityColumns,
     /// The column of a signal, where it has another name
     #[arg(long = "map", value_name = "SIGNAL=COLUMN", value_parser = pair)]
     pub(crate) maps: Vec<(String, String)>,

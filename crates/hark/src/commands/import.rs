@@ -33,8 +33,8 @@ pub(crate) async fn run(config: Config, args: ImportArgs, said: Option<Format>) 
     let table = table::open(&args.input, args.input_format)?;
     let mapping = Mapping::find(
         table.columns(),
-        &args.device_column,
-        &args.time_column,
+        &args.columns.device_column,
+        &args.columns.time_column,
         &config.signals,
         &args.maps,
     )?;
