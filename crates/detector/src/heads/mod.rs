@@ -12,6 +12,7 @@ mod level;
 mod moment;
 mod place;
 mod profile;
+mod reach;
 mod sketch;
 mod tail;
 mod tempo;
