@@ -129,7 +129,11 @@ impl HeadsPass {
     /// What is usual for each device. One that was seen for less than a day, and less than the others, goes on learning: it
     /// has yet to see what they did at other hours.
     pub(crate) fn references(&self, n_signals: usize, states: &HashMap<DeviceId, DeviceState>) -> References {
-        let mut references = References::of(&self.learned, n_signals);
+        let alike = |device: &DeviceId| {
+            let units = states.get(device).map_or(1.0, |it| it.heads.units(self.pace.tempo.unit));
+            self.pace.tempo.smooth / std::f64::consts::LN_2 / units.max(1e-9)
+        };
+        let mut references = References::of(&self.learned, n_signals, alike);
         let mut all: Vec<u64> = references.devices.values().map(|it| it.learned).collect();
         all.sort_unstable();
         let others = all.get(all.len() / 2).copied().unwrap_or(0);
