@@ -130,7 +130,9 @@ impl HeadsPass {
     /// has yet to see what they did at other hours.
     pub(crate) fn references(&self, n_signals: usize, states: &HashMap<DeviceId, DeviceState>) -> References {
         let alike = |device: &DeviceId| {
-            let units = states.get(device).map_or(1.0, |it| it.heads.units(self.pace.tempo.unit));
+            let units = states
+                .get(device)
+                .map_or(1.0, |it| it.heads.units(self.pace.tempo.unit));
             self.pace.tempo.smooth / std::f64::consts::LN_2 / units.max(1e-9)
         };
         let mut references = References::of(&self.learned, n_signals, alike);
