@@ -146,6 +146,11 @@ impl HeadsPass {
         references
     }
 
+    /// From how many readings the scores are.
+    fn held_back(&self) -> f64 {
+        self.learned.values().map(Learned::held_back).sum()
+    }
+
     /// The line that the policy draws for flags, the bar for what is told, and the deciles of the scores. A budget moves the built-in line by as
     /// much as it moves the bar from that of one false alarm a week.
     pub(crate) fn line(&self, plan: &Plan, references: &References, watched: Watched) -> Lines {
@@ -160,7 +165,7 @@ impl HeadsPass {
             Contamination::Share(share) => share,
             Contamination::Auto => 0.1,
         };
-        let bar = Bar::of(&scores, watched.weeks, share);
+        let bar = Bar::of(&scores, self.held_back(), watched.weeks, share);
         let line = match plan.policy {
             _ if scores.is_empty() => LINE,
             ThresholdPolicy::Contamination => quantile(&scores, 1.0 - share),

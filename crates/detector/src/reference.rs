@@ -40,7 +40,7 @@ impl References {
     pub(crate) fn of(learned: &HashMap<DeviceId, Learned>, n_signals: usize, alike: impl Fn(&DeviceId) -> f64) -> Self {
         let floor = floors(n_signals);
         let reference = |device: &DeviceId, it: &Learned| {
-            let few = student((alike(device) / it.banks[0].total().max(1.0)).min(1.0));
+            let few = student((alike(device) / it.held_back().max(1.0)).min(1.0));
             let banks = std::array::from_fn(|bank| few * it.banks[bank].quantile(SHARE).max(floor[bank]));
             Reference {
                 learned: it.readings,
@@ -68,6 +68,11 @@ pub(crate) struct Learned {
 }
 
 impl Learned {
+    /// How many readings were taken.
+    pub(crate) fn held_back(&self) -> f64 {
+        self.banks[0].total()
+    }
+
     pub(crate) fn take(&mut self, banks: &[f64; 3]) {
         self.banks
             .iter_mut()
