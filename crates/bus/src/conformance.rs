@@ -6,6 +6,7 @@ use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::Poll;
+use std::time::Duration;
 
 use crate::{Batch, BusErrorKind, Message, Notes, Outcome, Published, Publisher, Subscriber};
 
@@ -19,6 +20,7 @@ pub async fn all(make: &impl AsyncFn() -> Ends) {
     released_messages_come_again(make).await;
     a_dropped_batch_is_not_lost(make).await;
     a_dropped_pull_takes_nothing_with_it(make).await;
+    what_is_not_settled_is_counted(make).await;
     an_empty_publication_is_done_at_once(make).await;
 }
 
@@ -161,6 +163,32 @@ pub async fn a_dropped_pull_takes_nothing_with_it(make: &impl AsyncFn() -> Ends)
     let (published, messages) = tokio::join!(publishing, consuming);
     published.expect("a publication is taken");
     assert_eq!(as_sent(&messages), [message("a", 0)]);
+}
+
+/// A message is counted from its receipt until it is settled or given back.
+pub async fn what_is_not_settled_is_counted(make: &impl AsyncFn() -> Ends) {
+    let (publisher, mut subscriber) = make().await;
+    let lookout = subscriber.lookout();
+    assert_eq!((lookout().messages, lookout().oldest_wait), (0, Duration::ZERO));
+    assert!(lookout().capacity > 0, "there is no room");
+    let consuming = async {
+        let batch = pull(&mut subscriber).await;
+        assert_eq!(lookout().messages, 1, "a message in hand is not counted");
+        settled(batch).await;
+        assert_eq!(lookout().messages, 0, "a message is counted after it was settled");
+    };
+    let (published, ()) = tokio::join!(publisher.publish(vec![message("a", 0)]), consuming);
+    published.expect("a publication is taken");
+    let giving_back = async {
+        let batch = pull(&mut subscriber).await;
+        assert_eq!(lookout().messages, 1, "a message in hand is not counted");
+        // Or it would come again.
+        drop(subscriber);
+        batch.release().await;
+        assert_eq!(lookout().messages, 0, "a message is counted after it was given back");
+    };
+    // Where nothing outlasts the subscriber this publication fails.
+    let (_published, ()) = tokio::join!(publisher.publish(vec![message("a", 1)]), giving_back);
 }
 
 /// Publishing nothing neither waits nor reaches a consumer.

@@ -12,7 +12,10 @@ use async_trait::async_trait;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::time::{self, Instant};
 
-use crate::{Backlog, Batch, BusError, BusErrorKind, Message, Outcome, Published, Publisher, Receipt, Subscriber};
+use crate::ledger::{Entry, Ledger};
+use crate::{
+    Backlog, Batch, BusError, BusErrorKind, Lookout, Message, Outcome, Published, Publisher, Receipt, Subscriber,
+};
 
 /// How much an embedded bus holds, and how long a publisher waits for room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -43,6 +46,7 @@ pub fn embedded(limits: Limits) -> (EmbeddedPublisher, EmbeddedSubscriber) {
     let max_queued = u32::try_from(limits.max_queued.max(1)).unwrap_or(u32::MAX);
     let queue = Arc::new(Queue {
         waiting: Mutex::default(),
+        unsettled: Arc::default(),
         changed: Notify::new(),
         room: Arc::new(Semaphore::new(max_queued as usize)),
         max_queued,
@@ -73,6 +77,7 @@ struct Senders(Arc<Queue>);
 #[derive(Debug)]
 struct Queue {
     waiting: Mutex<Waiting>,
+    unsettled: Arc<Ledger<Instant>>,
     changed: Notify,
     room: Arc<Semaphore>,
     max_queued: u32,
@@ -93,7 +98,6 @@ struct Portion {
     publication: Arc<Publication>,
     first: usize,
     messages: Vec<Message>,
-    since: Instant,
 }
 
 /// One call of `publish`, alive until each of its messages is settled. Dropped before that, it drops `answer`, which
@@ -102,6 +106,7 @@ struct Portion {
 struct Publication {
     progress: Mutex<Progress>,
     _room: OwnedSemaphorePermit,
+    _entry: Entry<Instant>,
 }
 
 #[derive(Debug)]
@@ -127,12 +132,12 @@ impl Publisher for EmbeddedPublisher {
                 answer: Some(answer),
             }),
             _room: room,
+            _entry: queue.unsettled.enter(Instant::now(), messages.len()),
         });
         queue.append(Portion {
             publication,
             first: 0,
             messages,
-            since: Instant::now(),
         })?;
         let outcomes = outcomes.await.map_err(|_| {
             BusError::new(
@@ -141,16 +146,6 @@ impl Publisher for EmbeddedPublisher {
             )
         })?;
         Ok(Published::Settled(outcomes))
-    }
-
-    fn backlog(&self) -> Option<Backlog> {
-        let queue = &self.0.0;
-        let oldest = queue.lock().portions.front().map(|it| it.since);
-        Some(Backlog {
-            messages: u64::from(queue.max_queued).saturating_sub(queue.room.available_permits() as u64),
-            capacity: queue.max_queued.into(),
-            oldest_wait: oldest.map(|it| it.elapsed()).unwrap_or_default(),
-        })
     }
 }
 
@@ -173,6 +168,18 @@ impl Subscriber for EmbeddedSubscriber {
             // One subscriber waits here, and `notify_one` is remembered when nobody waits: no change is missed.
             self.0.changed.notified().await;
         }
+    }
+
+    fn lookout(&self) -> Lookout {
+        let (unsettled, capacity) = (Arc::clone(&self.0.unsettled), self.0.max_queued.into());
+        Arc::new(move || {
+            let (messages, oldest) = unsettled.sum();
+            Backlog {
+                messages,
+                capacity,
+                oldest_wait: oldest.map(|it| it.elapsed()).unwrap_or_default(),
+            }
+        })
     }
 }
 
@@ -258,7 +265,6 @@ impl Portion {
             publication: Arc::clone(&self.publication),
             first: self.first + at,
             messages: self.messages.split_off(at),
-            since: self.since,
         }
     }
 
@@ -381,12 +387,35 @@ mod tests {
         conformance::poll_once(&mut second).await;
         let (messages, receipt) = subscriber.pull().await.unwrap().unwrap().into_parts();
         assert_eq!(messages.len(), 2);
-        let backlog = publisher.backlog().unwrap();
-        assert_eq!((backlog.messages, backlog.capacity), (2, 4));
         let stored = Outcome::Stored(Notes::default());
         receipt.settle(vec![stored.clone(), Outcome::Duplicate]).await.unwrap();
         assert_eq!(first.await.unwrap(), Published::Settled(vec![stored]));
         assert_eq!(second.await.unwrap(), Published::Settled(vec![Outcome::Duplicate]));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_waits_longest_is_told_by_its_publication_in_a_consumers_hands_too() {
+        let (publisher, mut subscriber) = embedded(small());
+        let lookout = subscriber.lookout();
+        let check = |messages, seconds| {
+            let expected = Backlog {
+                messages,
+                capacity: 4,
+                oldest_wait: Duration::from_secs(seconds),
+            };
+            assert_eq!(lookout(), expected);
+        };
+        check(0, 0);
+        let mut first = pin!(publisher.publish(vec![conformance::message("a", 0)]));
+        conformance::poll_once(&mut first).await;
+        time::advance(Duration::from_secs(30)).await;
+        let (_, receipt) = subscriber.pull().await.unwrap().unwrap().into_parts();
+        let mut second = pin!(publisher.publish(vec![conformance::message("b", 0)]));
+        conformance::poll_once(&mut second).await;
+        time::advance(Duration::from_secs(5)).await;
+        check(2, 35);
+        receipt.settle(vec![Outcome::Duplicate]).await.unwrap();
+        check(1, 5);
     }
 
     #[tokio::test(start_paused = true)]

@@ -6,10 +6,12 @@
 
 pub mod conformance;
 pub mod embedded;
+mod ledger;
 #[cfg(feature = "pubsub")]
 pub mod pubsub;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -66,16 +68,19 @@ pub struct Notes {
     pub clock_suspect: bool,
 }
 
-/// What lies on a bus that its adapter can look into.
+/// What a consumer's end of a bus holds. What a service between processes still keeps is not among it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Backlog {
-    /// Messages inside, waiting or in a consumer's hands.
+    /// Messages that are not settled, waiting or in the consumer's hands.
     pub messages: u64,
     /// How many there may be.
     pub capacity: u64,
-    /// How long the oldest of those that wait has waited.
+    /// How long ago the oldest of them was published.
     pub oldest_wait: Duration,
 }
+
+/// Looks into a consumer's end of a bus, beside the loop that owns it and for as long as anybody wants to.
+pub type Lookout = Arc<dyn Fn() -> Backlog + Send + Sync>;
 
 /// What a publisher can say when `publish` returns.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -139,11 +144,6 @@ pub trait Publisher: Send + Sync {
     /// [`BusErrorKind::Full`] when there is no room: nothing was taken. Any other kind: some may have been taken, and
     /// publishing all of them again is safe, since a reading is stored once.
     async fn publish(&self, messages: Vec<Message>) -> Result<Published, BusError>;
-
-    /// What lies on the bus now; none where the transport does not tell its senders.
-    fn backlog(&self) -> Option<Backlog> {
-        None
-    }
 }
 
 /// The receiving side, owned by one consumer loop.
@@ -155,6 +155,9 @@ pub trait Subscriber: Send {
     /// # Errors
     /// When the transport fails for good; passing troubles are retried inside.
     async fn pull(&mut self) -> Result<Option<Batch>, BusError>;
+
+    /// What tells how much is here that was not settled.
+    fn lookout(&self) -> Lookout;
 
     /// Ends in order: what was settled is told to the transport, what was not handed out is given back.
     async fn close(self: Box<Self>) {}

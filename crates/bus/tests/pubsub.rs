@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use bus::conformance::{self, Ends};
 use bus::pubsub::{Made, Options, PubsubPublisher, PubsubSubscriber, probe, setup};
@@ -158,6 +158,38 @@ async fn what_is_put_off_comes_again_before_what_follows_it() {
     }
     let payloads = |of: &[Message]| of.iter().map(|it| it.payload.clone()).collect::<Vec<_>>();
     assert_eq!(payloads(&came), payloads(&sent));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_backlog_tells_since_when_the_oldest_message_waits_in_the_service_and_here() {
+    let options = Options {
+        streams: 2,
+        max_outstanding: 500,
+        ..options()
+    };
+    setup(&options, false).await.unwrap();
+    let publisher = PubsubPublisher::open(options.clone()).await.unwrap();
+    let begun = SystemTime::now();
+    publisher.publish(vec![conformance::message("a", 0)]).await.unwrap();
+    let published = SystemTime::now();
+    // It was opened after the message was published, so the wait in the service counts.
+    let mut subscriber = PubsubSubscriber::open(options).await.unwrap();
+    let lookout = subscriber.lookout();
+    let (messages, mut receipt) = subscriber.pull().await.unwrap().unwrap().into_parts();
+    let check_oldest = || {
+        let backlog = lookout();
+        assert_eq!((backlog.messages, backlog.capacity), (1, 500));
+        let oldest = SystemTime::now() - backlog.oldest_wait;
+        // The emulator tells whole milliseconds.
+        let tick = Duration::from_millis(1);
+        assert!(oldest >= begun - tick && oldest <= published + tick, "{oldest:?}");
+    };
+    check_oldest();
+    assert_eq!(receipt.put_off(messages.into_iter().enumerate().collect()), []);
+    receipt.settle(Vec::new()).await.unwrap();
+    check_oldest();
+    settled(subscriber.pull().await.unwrap().unwrap()).await;
+    assert_eq!((lookout().messages, lookout().oldest_wait), (0, Duration::ZERO));
 }
 
 /// A message that no consumer can handle must not hold up the others for ever: after five deliveries the service itself sets

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use bus::embedded::{Limits, embedded};
-use bus::{Publisher, Subscriber};
+use bus::{Backlog, Lookout, Publisher, Subscriber};
 use domain::{DeviceId, Incident, Signals, TimeRange, Timestamp};
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::task::JoinSet;
@@ -54,9 +54,9 @@ const FIRST_RETENTION_ROUND: Duration = Duration::from_secs(300);
 const STATES_ROUND: Duration = Duration::from_secs(30);
 
 /// Whether the process consumes or follows what others consume.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Role {
-    Consumes,
+    /// Its end of the bus can be looked into.
+    Consumes(Lookout),
     Follows,
 }
 
@@ -93,7 +93,7 @@ impl App {
     ) -> anyhow::Result<(Arc<Self>, Box<dyn Subscriber>)> {
         let warehouse = open_warehouse(&config).await?;
         let (publisher, subscriber) = open_bus(&config).await?;
-        let app = Self::around(config, warehouse, publisher, Role::Consumes, stop).await?;
+        let app = Self::around(config, warehouse, publisher, Role::Consumes(subscriber.lookout()), stop).await?;
         Ok((app, subscriber))
     }
 
@@ -130,7 +130,7 @@ impl App {
         let stale = take_up(&fleet, warehouse.as_ref()).await?;
         rebuild(&fleet, warehouse.as_ref(), &maintenance, &stale).await?;
         // Where others consume, what went on with a device may go on with them.
-        if role == Role::Consumes && !config.warehouse.kind.is_shared() {
+        if matches!(role, Role::Consumes(_)) && !config.warehouse.kind.is_shared() {
             close_lost(warehouse.as_ref(), &stale).await?;
         }
         let app = Self {
@@ -234,9 +234,17 @@ impl App {
         self.settings.load_full()
     }
 
+    /// What this process has received and not settled; none where others consume.
+    pub(crate) fn backlog(&self) -> Option<Backlog> {
+        match &self.role {
+            Role::Consumes(lookout) => Some(lookout()),
+            Role::Follows => None,
+        }
+    }
+
     /// Whether settings that people change lie where all that judge see them: in a data folder that is also the consumer's.
     pub(crate) fn shares_settings(&self) -> bool {
-        self.role == Role::Consumes || !self.config.warehouse.kind.is_shared()
+        matches!(self.role, Role::Consumes(_)) || !self.config.warehouse.kind.is_shared()
     }
 
     /// Trains the first model by itself once enough readings are stored. It is no server, so its end ends nothing.

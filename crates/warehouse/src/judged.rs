@@ -79,10 +79,9 @@ pub(crate) fn reasons_from_json(json: &str) -> Result<Vec<Reason>, String> {
     let damage = |problem: String| format!("the reasons of a verdict cannot be read: {problem}");
     let rows: Vec<ReasonRow> = serde_json::from_str(json).map_err(|it| damage(it.to_string()))?;
     let reason = |row: ReasonRow| {
-        let known = [Direction::Above, Direction::Below, Direction::Within];
-        let direction = known.into_iter().find(|it| it.as_str() == row.direction);
         Ok(Reason {
-            direction: direction.ok_or_else(|| damage(format!("unknown direction `{}`", row.direction)))?,
+            direction: Direction::from_name(&row.direction)
+                .ok_or_else(|| damage(format!("unknown direction `{}`", row.direction)))?,
             signal: row.signal,
             share: row.share,
             feature: row.feature,

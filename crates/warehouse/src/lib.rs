@@ -115,6 +115,11 @@ impl WarehouseError {
         }
     }
 
+    /// A question that makes no sense.
+    pub(crate) fn bad_query(problem: String) -> Self {
+        Self::new(WarehouseErrorKind::BadQuery, problem)
+    }
+
     /// This failure with what caused it.
     #[must_use]
     pub fn caused_by(self, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {

@@ -28,6 +28,29 @@ pub struct ReadingQuery {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cursor(pub String);
 
+impl Cursor {
+    /// A place in a list that is ordered by an instant and a name.
+    pub(crate) fn at(micros: i64, name: &str) -> Self {
+        Self(format!("{micros} {name}"))
+    }
+
+    /// Such a place, or why this is none in a list of these.
+    pub(crate) fn place(&self, of: &str) -> Result<(i64, &str), String> {
+        let place = self.0.split_once(' ');
+        let place = place.and_then(|(micros, name)| Some((micros.parse().ok()?, name)));
+        place.ok_or_else(|| self.is_none_of(of))
+    }
+
+    /// Such a number, or why this is none in a list of these.
+    pub(crate) fn number(&self, of: &str) -> Result<i64, String> {
+        self.0.parse().map_err(|_| self.is_none_of(of))
+    }
+
+    fn is_none_of(&self, of: &str) -> String {
+        format!("`{}` is no cursor of a list of {of}", self.0)
+    }
+}
+
 /// Part of a list.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Page<T> {
@@ -35,6 +58,16 @@ pub struct Page<T> {
     pub items: Vec<T>,
     /// Where the next page begins; none on the last.
     pub next: Option<Cursor>,
+}
+
+impl<T> Page<T> {
+    /// A page of at most so many of what was found, which is more where there is a next page.
+    pub(crate) fn cut(mut found: Vec<T>, limit: usize, cursor: impl Fn(&T) -> Cursor) -> Self {
+        let has_more = found.len() > limit;
+        found.truncate(limit);
+        let next = found.last().filter(|_| has_more).map(cursor);
+        Self { items: found, next }
+    }
 }
 
 /// Which readings to sum up.

@@ -1,14 +1,15 @@
 //! Messages that wait in this process for others to be handled first, and in which order messages were published.
 
 use std::collections::HashSet;
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use google_cloud_pubsub::model;
 use google_cloud_pubsub::subscriber::handler::Handler;
 use tokio::time::{self, Instant};
 
 use crate::Message;
+use crate::ledger::{Entry, Ledger};
 
 /// How long messages are put off.
 const A_WHILE: Duration = Duration::from_millis(500);
@@ -21,21 +22,32 @@ pub(super) struct Place {
     pub(super) id: String,
 }
 
-/// A message, its place, and the way to settle it.
+/// A message, and what it is held by.
 pub(super) struct Pulled {
     pub(super) message: Message,
-    pub(super) place: Place,
+    pub(super) held: Held,
+}
+
+/// The way to settle a message, and its place. Dropping it gives the message back.
+pub(super) struct Held {
     pub(super) handler: Handler,
+    pub(super) place: Place,
+    /// Counts it for as long as it is here.
+    pub(super) entry: Entry<SystemTime>,
 }
 
 impl Pulled {
-    pub(super) fn new(message: model::Message, handler: Handler) -> Self {
+    pub(super) fn new(message: model::Message, handler: Handler, unsettled: &Arc<Ledger<SystemTime>>) -> Self {
         let at = message.publish_time.map(|it| (it.seconds(), it.nanos()));
         Self {
-            place: Place {
-                at: at.unwrap_or_default(),
-                nth: message.message_id.parse().ok(),
-                id: message.message_id,
+            held: Held {
+                handler,
+                place: Place {
+                    at: at.unwrap_or_default(),
+                    nth: message.message_id.parse().ok(),
+                    id: message.message_id,
+                },
+                entry: unsettled.enter(at.and_then(time_of).unwrap_or_else(SystemTime::now), 1),
             },
             message: Message {
                 payload: message.data,
@@ -43,9 +55,13 @@ impl Pulled {
                 ordering_key: Some(message.ordering_key).filter(|it| !it.is_empty()),
                 source: "pubsub",
             },
-            handler,
         }
     }
+}
+
+fn time_of((seconds, nanos): (i64, i32)) -> Option<SystemTime> {
+    let since = Duration::new(seconds.try_into().ok()?, nanos.try_into().ok()?);
+    UNIX_EPOCH.checked_add(since)
 }
 
 /// What was put off, and until when. Dropping it gives everything back.

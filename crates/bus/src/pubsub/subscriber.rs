@@ -5,21 +5,21 @@ use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use google_cloud_gax::error::rpc::Code;
 use google_cloud_pubsub::client;
-use google_cloud_pubsub::model;
 use google_cloud_pubsub::subscriber::MessageStream;
 use google_cloud_pubsub::subscriber::handler::Handler;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::{self, Instant};
 
-use super::later::{Place, Pulled, PutOff};
+use super::later::{Held, Pulled, PutOff};
 use super::{Options, PROBE, connect};
-use crate::{Batch, BusError, BusErrorKind, Message, Outcome, Receipt, Subscriber};
+use crate::ledger::Ledger;
+use crate::{Backlog, Batch, BusError, BusErrorKind, Lookout, Message, Outcome, Receipt, Subscriber};
 
 /// How long the last acknowledgements may take when the process ends; what is not told by then comes again.
 const FAREWELL: Duration = Duration::from_secs(5);
@@ -32,8 +32,8 @@ const LONGEST_WAIT: Duration = Duration::from_secs(10);
 /// there is nothing.
 const STALE: Duration = Duration::from_secs(30);
 
-/// A message and the way to settle it, or what ended a stream for good.
-type Arrival = Result<(model::Message, Handler), BusError>;
+/// A message, or what ended a stream for good.
+type Arrival = Result<Pulled, BusError>;
 
 /// How long the messages of a key wait for one that was given back. It may have gone to another consumer.
 const HOLD: Duration = Duration::from_secs(10);
@@ -50,15 +50,18 @@ impl GivenBack {
     }
 
     /// Whether a message must wait until another one of its key has come again.
-    fn must_follow(&self, message: &model::Message) -> bool {
-        let mut firsts = self.lock();
-        let Some((first, since)) = firsts.get(&message.ordering_key) else {
+    fn must_follow(&self, pulled: &Pulled) -> bool {
+        let Some(key) = &pulled.message.ordering_key else {
             return false;
         };
-        if *first != message.message_id && since.elapsed() < HOLD {
+        let mut firsts = self.lock();
+        let Some((first, since)) = firsts.get(key) else {
+            return false;
+        };
+        if *first != pulled.held.place.id && since.elapsed() < HOLD {
             return true;
         }
-        firsts.remove(&message.ordering_key);
+        firsts.remove(key);
         false
     }
 
@@ -74,6 +77,9 @@ pub struct PubsubSubscriber {
     arrivals: mpsc::Receiver<Arrival>,
     given_back: Arc<GivenBack>,
     put_off: Arc<PutOff>,
+    unsettled: Arc<Ledger<SystemTime>>,
+    /// So many messages do the streams bring at most before some are settled.
+    capacity: u64,
     /// What ended a stream for good, told after the messages that came before it.
     failure: Option<BusError>,
     streams: JoinSet<()>,
@@ -109,7 +115,7 @@ impl PubsubSubscriber {
         let n_streams = options.streams.max(1);
         let per_stream = (options.max_outstanding / n_streams).max(1);
         let (sender, arrivals) = mpsc::channel(options.max_outstanding.max(1));
-        let given_back = Arc::new(GivenBack::default());
+        let unsettled = Arc::default();
         let mut streams = JoinSet::new();
         for _ in 0..n_streams {
             let (client, path, lease) = (client.clone(), path.clone(), options.lease);
@@ -120,13 +126,15 @@ impl PubsubSubscriber {
                     .set_max_lease_extension(lease)
                     .build()
             };
-            streams.spawn(feed(open, options.clone(), sender.clone()));
+            streams.spawn(feed(open, options.clone(), sender.clone(), Arc::clone(&unsettled)));
         }
         Ok(Self {
             options,
             arrivals,
-            given_back,
+            given_back: Arc::default(),
             put_off: Arc::default(),
+            unsettled,
+            capacity: (n_streams * per_stream) as u64,
             failure: None,
             streams,
             _client: client,
@@ -136,7 +144,12 @@ impl PubsubSubscriber {
 
 /// Hands on what a stream brings until nobody wants it or it failed for good; a stream that failed in passing is
 /// opened again. At the end the service is told the last acknowledgements.
-async fn feed(open: impl Fn() -> MessageStream, options: Options, arrivals: mpsc::Sender<Arrival>) {
+async fn feed(
+    open: impl Fn() -> MessageStream,
+    options: Options,
+    arrivals: mpsc::Sender<Arrival>,
+    unsettled: Arc<Ledger<SystemTime>>,
+) {
     let mut stream = open();
     let mut wait = FIRST_WAIT;
     let mut ending = JoinSet::new();
@@ -154,8 +167,9 @@ async fn feed(open: impl Fn() -> MessageStream, options: Options, arrivals: mpsc
         };
         let failure = match next {
             None => break,
-            Some(Ok(arrived)) => {
+            Some(Ok((message, handler))) => {
                 wait = FIRST_WAIT;
+                let arrived = Pulled::new(message, handler, &unsettled);
                 // What nobody takes any more is dropped, which gives it back.
                 if arrivals.send(Ok(arrived)).await.is_err() {
                     break;
@@ -198,9 +212,9 @@ impl Subscriber for PubsubSubscriber {
             let mut pulled = self.put_off.take_due();
             for arrival in arrived {
                 match arrival {
-                    Ok((message, handler)) if message.attributes.contains_key(PROBE) => handler.ack(),
-                    Ok((message, handler)) if self.given_back.must_follow(&message) => handler.nack(),
-                    Ok((message, handler)) => pulled.extend(self.put_off.unless_waiting(Pulled::new(message, handler))),
+                    Ok(it) if it.message.attributes.contains_key(PROBE) => it.held.handler.ack(),
+                    Ok(it) if self.given_back.must_follow(&it) => it.held.handler.nack(),
+                    Ok(it) => pulled.extend(self.put_off.unless_waiting(it)),
                     Err(failure) => self.failure = Some(failure),
                 }
             }
@@ -208,11 +222,11 @@ impl Subscriber for PubsubSubscriber {
                 continue;
             }
             // What a consumer that died had in hand comes again behind what was published after it.
-            pulled.sort_by(|one, other| one.place.cmp(&other.place));
+            pulled.sort_by(|one, other| one.held.place.cmp(&other.held.place));
             let mut firsts = HashMap::new();
             for it in &pulled {
                 if let Some(key) = &it.message.ordering_key {
-                    firsts.entry(key.clone()).or_insert_with(|| it.place.id.clone());
+                    firsts.entry(key.clone()).or_insert_with(|| it.held.place.id.clone());
                 }
             }
             let mut messages = Vec::with_capacity(pulled.len());
@@ -224,10 +238,24 @@ impl Subscriber for PubsubSubscriber {
             };
             for it in pulled {
                 messages.push(it.message);
-                in_hand.held.push((it.handler, it.place));
+                in_hand.held.push(it.held);
             }
             return Ok(Some(Batch::new(messages, Box::new(in_hand))));
         }
+    }
+
+    fn lookout(&self) -> Lookout {
+        let (unsettled, capacity) = (Arc::clone(&self.unsettled), self.capacity);
+        Arc::new(move || {
+            let (messages, oldest) = unsettled.sum();
+            // The service's clock may be ahead of this one.
+            let oldest_wait = oldest.and_then(|it| it.elapsed().ok()).unwrap_or_default();
+            Backlog {
+                messages,
+                capacity,
+                oldest_wait,
+            }
+        })
     }
 
     async fn close(mut self: Box<Self>) {
@@ -239,9 +267,9 @@ impl Subscriber for PubsubSubscriber {
     }
 }
 
-/// The receipt of one batch. A handler that is dropped gives its message back.
+/// The receipt of one batch.
 struct InHand {
-    held: Vec<(Handler, Place)>,
+    held: Vec<Held>,
     /// The first message of each key.
     firsts: HashMap<String, String>,
     given_back: Arc<GivenBack>,
@@ -269,15 +297,20 @@ impl Receipt for InHand {
             );
             return Err(BusError::new(BusErrorKind::Fatal, context));
         }
-        let mut confirming = Vec::new();
-        for (handler, _) in std::mem::take(&mut self.held) {
+        let (mut confirming, mut entries) = (Vec::new(), Vec::new());
+        for Held { handler, entry, .. } in std::mem::take(&mut self.held) {
             match handler {
-                Handler::ExactlyOnce(handler) => confirming.push(handler.confirmed_ack()),
+                Handler::ExactlyOnce(handler) => {
+                    confirming.push(handler.confirmed_ack());
+                    entries.push(entry);
+                }
                 other => other.ack(),
             }
         }
         let n_messages = confirming.len();
-        let unconfirmed = all_in_order(confirming).await.into_iter().filter_map(Result::err);
+        let confirmed = all_in_order(confirming).await;
+        drop(entries);
+        let unconfirmed = confirmed.into_iter().filter_map(Result::err);
         let mut unconfirmed = unconfirmed.peekable();
         let Some(first) = unconfirmed.peek().map(ToString::to_string) else {
             return Ok(());
@@ -292,19 +325,15 @@ impl Receipt for InHand {
     fn put_off(&mut self, messages: Vec<(usize, Message)>) -> Vec<(usize, Message)> {
         let mut waiting = Vec::with_capacity(messages.len());
         let mut later = messages.into_iter().peekable();
-        for (at, (handler, place)) in std::mem::take(&mut self.held).into_iter().enumerate() {
+        for (at, held) in std::mem::take(&mut self.held).into_iter().enumerate() {
             let Some((_, message)) = later.next_if(|it| it.0 == at) else {
-                self.held.push((handler, place));
+                self.held.push(held);
                 continue;
             };
             if let Some(key) = &message.ordering_key {
                 self.firsts.remove(key);
             }
-            waiting.push(Pulled {
-                message,
-                place,
-                handler,
-            });
+            waiting.push(Pulled { message, held });
         }
         self.put_off.put(waiting);
         Vec::new()

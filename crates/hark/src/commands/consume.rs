@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use bus::{Batch, BusError, Subscriber};
+use bus::{Batch, BusError, Lookout, Subscriber};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -94,6 +94,10 @@ impl Subscriber for UntilIdle {
             Duration::ZERO
         };
         Ok(pulled)
+    }
+
+    fn lookout(&self) -> Lookout {
+        self.subscriber.lookout()
     }
 
     async fn close(self: Box<Self>) {

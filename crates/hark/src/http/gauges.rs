@@ -72,11 +72,14 @@ pub(super) fn sample_own() {
 
 fn describe() {
     for (name, help) in [
-        (QUEUED, "Messages on the bus, waiting or being judged"),
-        (CAPACITY, "Messages that may be on the bus"),
+        (
+            QUEUED,
+            "Messages that this process has received and not settled, waiting or being judged",
+        ),
+        (CAPACITY, "How many messages this process may hold that are not settled"),
         (
             OLDEST,
-            "When the oldest waiting message came, now if none waits, seconds since 1970",
+            "When the oldest message that is not settled was published, now if there is none, seconds since 1970",
         ),
         (DEVICES, "Devices, by state"),
         (PLACES, "Devices, by building, floor and state"),
@@ -100,7 +103,7 @@ fn describe() {
 }
 
 fn bus(app: &App) {
-    let Some(backlog) = app.publisher.backlog() else { return };
+    let Some(backlog) = app.backlog() else { return };
     gauge!(QUEUED).set(backlog.messages as f64);
     gauge!(CAPACITY).set(backlog.capacity as f64);
     gauge!(OLDEST).set(clock::now().before(backlog.oldest_wait).as_secs_f64());

@@ -77,7 +77,7 @@ pub(super) async fn readyz(State(app): State<Arc<App>>) -> ApiResult<axum::Json<
 
 /// Fails while what came in is not stored. What came by a bus elsewhere waits there, and does not speak against this process.
 pub(super) fn stuck(app: &App) -> ApiResult<()> {
-    let Some(backlog) = app.publisher.backlog() else {
+    let Some(backlog) = app.backlog().filter(|_| !app.config.bus.kind.is_shared()) else {
         return Ok(());
     };
     let room = rustix::fs::statvfs(&app.config.data.dir).map_or(u64::MAX, |it| it.f_bavail * it.f_frsize);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use bus::{Backlog, BusError, Message, Published, Publisher};
+use bus::{BusError, Message, Published, Publisher};
 
 use crate::telemetry;
 
@@ -22,9 +22,5 @@ impl Publisher for Traced {
     async fn publish(&self, mut messages: Vec<Message>) -> Result<Published, BusError> {
         telemetry::mark(&mut messages);
         self.0.publish(messages).await
-    }
-
-    fn backlog(&self) -> Option<Backlog> {
-        self.0.backlog()
     }
 }

@@ -10,6 +10,7 @@
 mod backup;
 mod incidents;
 mod kill;
+mod labels;
 mod operation;
 mod reload;
 mod support;

@@ -233,11 +233,13 @@ pub(super) async fn audit(core: &Core, id: &IncidentId) -> Result<Vec<AuditEntry
 
 /// One page of incidents, the one that began last first.
 pub(super) async fn page(core: &Core, query: &IncidentQuery) -> Result<Page<StoredIncident>, WarehouseError> {
-    let after = query.after.as_ref().map(place).transpose()?;
+    let after = query.after.as_ref().map(|it| it.place("incidents")).transpose();
+    let after = after.map_err(WarehouseError::bad_query)?;
+    let after = after.map(|(began, id)| (Timestamp::from_micros(began), id));
     let behind = |place: &(Timestamp, IncidentId)| {
         after
             .as_ref()
-            .is_none_or(|(at, id)| (place.0, place.1.as_str()) < (*at, id.as_str()))
+            .is_none_or(|(at, id)| (place.0, place.1.as_str()) < (*at, *id))
     };
     let mut items: Vec<StoredIncident> = Vec::new();
     for range in spans(core, query, after.as_ref().map(|it| it.0)) {
@@ -255,11 +257,9 @@ pub(super) async fn page(core: &Core, query: &IncidentQuery) -> Result<Page<Stor
             break;
         }
     }
-    let has_more = items.len() > query.limit;
-    items.truncate(query.limit);
-    let cursor = |it: &StoredIncident| Cursor(format!("{} {}", it.incident.began.as_micros(), it.incident.id));
-    let next = items.last().filter(|_| has_more).map(cursor);
-    Ok(Page { items, next })
+    Ok(Page::cut(items, query.limit, |it| {
+        Cursor::at(it.incident.began.as_micros(), it.incident.id.as_str())
+    }))
 }
 
 /// The times in which a page's incidents are looked for, one after the other until it is full: the newest first, so that
@@ -288,17 +288,6 @@ fn spans(core: &Core, query: &IncidentQuery, after: Option<Timestamp>) -> Vec<Ti
     }
     spans.push(range);
     spans
-}
-
-fn place(cursor: &Cursor) -> Result<(Timestamp, String), WarehouseError> {
-    let place = cursor.0.split_once(' ').and_then(|(began, id)| {
-        let began = Timestamp::from_micros(began.parse().ok()?);
-        Some((began, id.to_owned()))
-    });
-    place.ok_or_else(|| {
-        let context = format!("`{}` is no cursor of a list of incidents", cursor.0);
-        WarehouseError::new(WarehouseErrorKind::BadQuery, context)
-    })
 }
 
 fn fits(stored: &StoredIncident, query: &IncidentQuery) -> bool {

@@ -4,7 +4,7 @@ use domain::RejectionCode;
 
 use super::ask::{self, Question};
 use super::{Core, columns, rows, tables};
-use crate::{Cursor, DeadLetterQuery, Page, StoredDeadLetter, WarehouseError, WarehouseErrorKind};
+use crate::{Cursor, DeadLetterQuery, Page, StoredDeadLetter, WarehouseError};
 
 /// The number of a letter is that of its receipt times this, or the next after the one before it.
 pub(super) const NUMBERS_A_MICROSECOND: i64 = 1 << 10;
@@ -19,13 +19,8 @@ fn latest_receipt(id: i64) -> i64 {
 
 /// One page of dead letters.
 pub(super) async fn page(core: &Core, query: &DeadLetterQuery) -> Result<Page<StoredDeadLetter>, WarehouseError> {
-    let below = match &query.after {
-        None => i64::MAX,
-        Some(Cursor(text)) => text.parse().map_err(|_| {
-            let context = format!("`{text}` is no cursor of a list of dead letters");
-            WarehouseError::new(WarehouseErrorKind::BadQuery, context)
-        })?,
-    };
+    let below = query.after.as_ref().map(|it| it.number("dead letters")).transpose();
+    let below = below.map_err(WarehouseError::bad_query)?.unwrap_or(i64::MAX);
     let columns = columns::letters();
     let present: Vec<String> = columns.iter().map(|it| it.name.clone()).collect();
     let sql = format!(
@@ -46,10 +41,7 @@ pub(super) async fn page(core: &Core, query: &DeadLetterQuery) -> Result<Page<St
         Ok(())
     });
     asked.await?;
-    let has_more = items.len() > query.limit;
-    items.truncate(query.limit);
-    let next = items.last().filter(|_| has_more).map(|it| Cursor(it.id.to_string()));
-    Ok(Page { items, next })
+    Ok(Page::cut(items, query.limit, |it| Cursor(it.id.to_string())))
 }
 
 /// How many there are.

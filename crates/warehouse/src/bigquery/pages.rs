@@ -4,43 +4,18 @@ use domain::{Judged, Timestamp};
 
 use super::ask::{self, Question};
 use super::{Core, IN_RANGE, ranged, rows, tables};
-use crate::{Cursor, Page, ReadingQuery, WarehouseError, WarehouseErrorKind};
+use crate::{Cursor, Page, ReadingQuery, WarehouseError};
 
-/// The identity of a reading, as a place in the order of all readings.
-struct Place {
-    micros: i64,
-    device_id: String,
-}
-
-impl Place {
-    fn of(judged: &Judged) -> Self {
-        Self {
-            micros: judged.reading.timestamp.as_micros(),
-            device_id: judged.reading.device_id.to_string(),
-        }
-    }
-
-    fn to_cursor(&self) -> Cursor {
-        Cursor(format!("{} {}", self.micros, self.device_id))
-    }
-
-    fn from_cursor(cursor: &Cursor) -> Result<Self, WarehouseError> {
-        let place = cursor.0.split_once(' ').and_then(|(micros, device_id)| {
-            Some(Self {
-                micros: micros.parse().ok()?,
-                device_id: device_id.to_owned(),
-            })
-        });
-        place.ok_or_else(|| {
-            let context = format!("`{}` is no cursor of a list of readings", cursor.0);
-            WarehouseError::new(WarehouseErrorKind::BadQuery, context)
-        })
-    }
+/// The place of a reading in the order of all readings.
+fn cursor(judged: &Judged) -> Cursor {
+    let reading = &judged.reading;
+    Cursor::at(reading.timestamp.as_micros(), reading.device_id.as_str())
 }
 
 /// One page of readings.
 pub(super) async fn page(core: &Core, query: &ReadingQuery) -> Result<Page<Judged>, WarehouseError> {
-    let after = query.after.as_ref().map(Place::from_cursor).transpose()?;
+    let after = query.after.as_ref().map(|it| it.place("readings")).transpose();
+    let after = after.map_err(WarehouseError::bad_query)?;
     let mut range = query.range;
     let mut condition = IN_RANGE.to_owned();
     if query.device_id.is_some() {
@@ -51,9 +26,9 @@ pub(super) async fn page(core: &Core, query: &ReadingQuery) -> Result<Page<Judge
     } else {
         (">", "ASC")
     };
-    if let Some(place) = &after {
+    if let Some((micros, _)) = after {
         // The place narrows the range, so that only the days behind it are read.
-        let at = Timestamp::from_micros(place.micros);
+        let at = Timestamp::from_micros(micros);
         if query.newest_first {
             range.end = range.end.min(at.plus_micros(1));
         } else {
@@ -76,8 +51,8 @@ pub(super) async fn page(core: &Core, query: &ReadingQuery) -> Result<Page<Judge
     if let Some(device_id) = &query.device_id {
         question = question.text("device", device_id.as_str());
     }
-    if let Some(place) = &after {
-        question = question.whole("instant", place.micros).text("after", &place.device_id);
+    if let Some((micros, device_id)) = after {
+        question = question.whole("instant", micros).text("after", device_id);
     }
     let mut items = Vec::new();
     let asked = core.each(question, ask::kinds(&core.columns), |mut cells| {
@@ -85,13 +60,7 @@ pub(super) async fn page(core: &Core, query: &ReadingQuery) -> Result<Page<Judge
         Ok(())
     });
     asked.await?;
-    let has_more = items.len() > query.limit;
-    items.truncate(query.limit);
-    let next = items
-        .last()
-        .filter(|_| has_more)
-        .map(|last| Place::of(last).to_cursor());
-    Ok(Page { items, next })
+    Ok(Page::cut(items, query.limit, cursor))
 }
 
 /// Drops readings whose time and receipt both lie before an instant, and says how many.

@@ -7,7 +7,7 @@ use super::columns::Kind;
 use super::rows::{self, Cells};
 use super::{Core, IN_RANGE, ranged};
 use crate::query::MAX_BUCKETS;
-use crate::{Bucket, BucketQuery, DeviceActivity, ScoreBin, SignalStats, WarehouseError, WarehouseErrorKind};
+use crate::{Bucket, BucketQuery, DeviceActivity, ScoreBin, SignalStats, WarehouseError};
 
 /// The widest bucket, far beyond the time that can be told, and small enough to add to any time.
 const MAX_WIDTH: i64 = 1 << 61;
@@ -17,7 +17,7 @@ pub(super) async fn buckets(core: &Core, query: &BucketQuery) -> Result<Vec<Buck
         .unwrap_or(i64::MAX)
         .min(MAX_WIDTH);
     if width == 0 {
-        return Err(bad(format!(
+        return Err(WarehouseError::bad_query(format!(
             "buckets of {:?} are too narrow, a microsecond is the least",
             query.width
         )));
@@ -81,7 +81,9 @@ pub(super) async fn activity(core: &Core, range: TimeRange) -> Result<Vec<Device
 
 pub(super) async fn scores(core: &Core, range: TimeRange, width: f64) -> Result<Vec<ScoreBin>, WarehouseError> {
     if !(width.is_finite() && width > 0.0) {
-        return Err(bad(format!("{width} is no width of a bin of scores")));
+        return Err(WarehouseError::bad_query(format!(
+            "{width} is no width of a bin of scores"
+        )));
     }
     let sql = format!(
         "SELECT nth, COUNT(*), COUNTIF(flag) \
@@ -106,15 +108,11 @@ pub(super) async fn scores(core: &Core, range: TimeRange, width: f64) -> Result<
     few(bins, "bins")
 }
 
-fn bad(problem: String) -> WarehouseError {
-    WarehouseError::new(WarehouseErrorKind::BadQuery, problem)
-}
-
 fn few<T>(parts: Vec<T>, what: &str) -> Result<Vec<T>, WarehouseError> {
     if parts.len() as u64 <= MAX_BUCKETS {
         return Ok(parts);
     }
-    Err(bad(format!(
+    Err(WarehouseError::bad_query(format!(
         "there would be more than {MAX_BUCKETS} {what}, ask for wider ones or for less time"
     )))
 }

@@ -43,7 +43,7 @@ impl Trouble {
             Self::Damage(problem) => {
                 WarehouseError::new(WarehouseErrorKind::Corrupt, format!("`{file}` is damaged: {problem}"))
             }
-            Self::BadQuery(problem) => WarehouseError::new(WarehouseErrorKind::BadQuery, problem),
+            Self::BadQuery(problem) => WarehouseError::bad_query(problem),
         }
     }
 

@@ -33,20 +33,16 @@ pub(super) fn page(connection: &Connection, query: &IncidentQuery) -> Found<Page
     while let Some(row) = found.next()? {
         items.push(stored(row, query.now)?);
     }
-    let has_more = items.len() > query.limit;
-    items.truncate(query.limit);
-    let place = |it: &StoredIncident| Cursor(format!("{} {}", it.incident.began.as_micros(), it.incident.id));
-    let next = items.last().filter(|_| has_more).map(place);
-    Ok(Page { items, next })
+    Ok(Page::cut(items, query.limit, |it| {
+        Cursor::at(it.incident.began.as_micros(), it.incident.id.as_str())
+    }))
 }
 
 fn condition(query: &IncidentQuery) -> Found<(String, Vec<Value>)> {
     let mut parts = vec!["i.began >= ? AND i.began < ?".to_owned()];
     let mut arguments: Vec<Value> = vec![query.range.start.as_micros().into(), query.range.end.as_micros().into()];
-    if let Some(Cursor(text)) = &query.after {
-        let strange = || Trouble::BadQuery(format!("`{text}` is no cursor of a list of incidents"));
-        let (began, id) = text.split_once(' ').ok_or_else(strange)?;
-        let began: i64 = began.parse().map_err(|_| strange())?;
+    if let Some(cursor) = &query.after {
+        let (began, id) = cursor.place("incidents").map_err(Trouble::BadQuery)?;
         parts.push("(i.began, i.id) < (?, ?)".to_owned());
         arguments.extend([began.into(), id.to_owned().into()]);
     }

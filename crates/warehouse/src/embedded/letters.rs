@@ -9,12 +9,8 @@ use crate::{Cursor, DeadLetterQuery, Page, StoredDeadLetter};
 
 /// One page of dead letters.
 pub(super) fn page(connection: &Connection, query: &DeadLetterQuery) -> Found<Page<StoredDeadLetter>> {
-    let below = match &query.after {
-        None => i64::MAX,
-        Some(Cursor(text)) => text
-            .parse()
-            .map_err(|_| Trouble::BadQuery(format!("`{text}` is no cursor of a list of dead letters")))?,
-    };
+    let below = query.after.as_ref().map(|it| it.number("dead letters")).transpose();
+    let below = below.map_err(Trouble::BadQuery)?.unwrap_or(i64::MAX);
     let sql = "SELECT id, received_at, source, code, field, detail, payload FROM dead_letters
                WHERE id < ?1 AND (?2 IS NULL OR code = ?2) ORDER BY id DESC LIMIT ?3";
     let limit = i64::try_from(query.limit).unwrap_or(i64::MAX).saturating_add(1);
@@ -24,10 +20,7 @@ pub(super) fn page(connection: &Connection, query: &DeadLetterQuery) -> Found<Pa
     while let Some(row) = found.next()? {
         items.push(letter(row)?);
     }
-    let has_more = items.len() > query.limit;
-    items.truncate(query.limit);
-    let next = items.last().filter(|_| has_more).map(|it| Cursor(it.id.to_string()));
-    Ok(Page { items, next })
+    Ok(Page::cut(items, query.limit, |it| Cursor(it.id.to_string())))
 }
 
 /// How many there are.

@@ -35,17 +35,15 @@ impl Place {
     }
 
     fn to_cursor(&self) -> Cursor {
-        Cursor(format!("{} {}", self.micros, self.device_id))
+        Cursor::at(self.micros, &self.device_id)
     }
 
     fn from_cursor(cursor: &Cursor) -> Found<Self> {
-        let place = cursor.0.split_once(' ').and_then(|(micros, device_id)| {
-            Some(Self {
-                micros: micros.parse().ok()?,
-                device_id: device_id.to_owned(),
-            })
-        });
-        place.ok_or_else(|| Trouble::BadQuery(format!("`{}` is no cursor of a list of readings", cursor.0)))
+        let (micros, device_id) = cursor.place("readings").map_err(Trouble::BadQuery)?;
+        Ok(Self {
+            micros,
+            device_id: device_id.to_owned(),
+        })
     }
 }
 
@@ -131,14 +129,8 @@ pub(super) fn page(connection: &Connection, layout: &Layout, query: &ReadingQuer
         newest_first: query.newest_first,
         after: query.after.as_ref().map(Place::from_cursor).transpose()?,
     };
-    let mut items = select(connection, layout, &selection, query.limit.saturating_add(1))?;
-    let has_more = items.len() > query.limit;
-    items.truncate(query.limit);
-    let next = items
-        .last()
-        .filter(|_| has_more)
-        .map(|last| Place::of(last).to_cursor());
-    Ok(Page { items, next })
+    let items = select(connection, layout, &selection, query.limit.saturating_add(1))?;
+    Ok(Page::cut(items, query.limit, |it| Place::of(it).to_cursor()))
 }
 
 /// Between which times a device has readings, so that nobody searches for them elsewhere.
