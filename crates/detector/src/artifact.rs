@@ -110,6 +110,7 @@ struct BarHeader {
     share: f64,
     upper: f64,
     weeks: f64,
+    seen: f64,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -312,12 +313,20 @@ fn bar_header(bar: &Bar) -> BarHeader {
         share: bar.share,
         upper: bar.upper,
         weeks: bar.weeks,
+        seen: bar.seen,
     }
 }
 
 fn bar(header: &BarHeader) -> Result<Bar, ArtifactError> {
-    let numbers = [header.start, header.scale, header.share, header.upper, header.weeks];
-    if !(numbers.iter().all(|it| it.is_finite()) && header.scale > 0.0) {
+    let numbers = [
+        header.start,
+        header.scale,
+        header.share,
+        header.upper,
+        header.weeks,
+        header.seen,
+    ];
+    if !(numbers.iter().all(|it| it.is_finite()) && header.scale > 0.0 && header.seen > 0.0) {
         return Err(ArtifactError::Content("the bar has no scale".to_owned()));
     }
     Ok(Bar {
@@ -326,6 +335,7 @@ fn bar(header: &BarHeader) -> Result<Bar, ArtifactError> {
         share: header.share,
         upper: header.upper,
         weeks: header.weeks,
+        seen: header.seen,
     })
 }
 

@@ -45,11 +45,15 @@ pub struct Bar {
     pub(crate) upper: f64,
     /// The weeks that devices were watched for it, all together.
     pub(crate) weeks: f64,
+    /// How many things of their own the tail was found from: high readings in a row are one.
+    pub(crate) seen: f64,
 }
 
 impl Bar {
-    /// The tail of ascending scores from so many weeks. `contamination` is the largest share taken to be anomalous.
-    pub(crate) fn of(sorted: &[f64], weeks: f64, contamination: f64) -> Self {
+    /// The tail of ascending scores from so many readings in so many weeks. `contamination` is the largest share taken to be
+    /// anomalous.
+    pub(crate) fn of(sorted: &[f64], readings: f64, weeks: f64, contamination: f64) -> Self {
+        let seen = ((1.0 - BODY) * readings / MARK).max(1.0);
         let powers: Vec<f64> = sorted.iter().map(|it| power(*it)).collect();
         let start = quantile(&powers, BODY);
         let excesses: Vec<f64> = powers.iter().map(|it| it - start).filter(|it| *it > 0.0).collect();
@@ -61,6 +65,7 @@ impl Bar {
                 share: 1.0 - BODY,
                 upper: quantile(sorted, UPPER),
                 weeks,
+                seen,
             };
         };
         let range = ((start + most) / (start + least)).ln().max(POWER * LEAST_RANGE);
@@ -88,14 +93,16 @@ impl Bar {
             share: (1.0 - BODY) * (1.0 - odd),
             upper: quantile(sorted, UPPER),
             weeks,
+            seen,
         }
     }
 
     /// How often in a week a normal device with this usual interval in seconds begins something as high as this. Beyond
-    /// [`Bar::most`] it is how often it would, were there room for it.
+    /// [`Bar::most`] it is how often it would, were there room for it. A scale found from so few things may be too small, so
+    /// the tail is that which is to be expected after having seen them, `(1 + x / n)^-n` (Lomax 1954), exponential for many.
     pub(crate) fn weekly(&self, score: f64, interval: f64) -> f64 {
         let beyond = (power(score) - self.start).max(0.0);
-        let begins = CLUSTER * self.share * (-beyond / self.scale).exp();
+        let begins = CLUSTER * self.share * (-self.seen * (beyond / self.scale / self.seen).ln_1p()).exp();
         let filled = begins * room(interval);
         let apart = if filled < 1.0 {
             (-filled).exp()
@@ -105,7 +112,7 @@ impl Bar {
         readings(interval) * begins * apart
     }
 
-    /// The score that a normal device reaches so often in a week, or as often as there is room for.
+    /// The score that a normal device reaches so often in a week, or as often as there is room for, were the tail known.
     pub(crate) fn level(&self, weekly: f64, interval: f64) -> f64 {
         let (wanted, room) = (weekly.min(Self::most(interval)) / readings(interval), room(interval));
         // What begins less what there is no room for, `x exp(-x)`, rises up to `x = 1`.
@@ -170,26 +177,35 @@ mod tests {
     #[test]
     fn the_tail_is_found_again_with_and_without_anomalies_in_it() {
         for anomalies in [0, 200, 1_000] {
-            let bar = Bar::of(&scores(50_000, anomalies), 1.0, 0.1);
+            let bar = Bar::of(&scores(50_000, anomalies), 1e6, 1.0, 0.1);
             assert!((bar.scale / 0.3 - 1.0).abs() < 0.12, "{anomalies} {bar:?}");
         }
     }
 
     #[test]
     fn level_and_rate_are_each_others_inverse() {
-        let bar = Bar::of(&scores(50_000, 500), 7.0, 0.1);
+        let bar = Bar::of(&scores(50_000, 500), 1e9, 7.0, 0.1);
         for budget in [0.1, 1.0, 10.0, 100.0] {
             assert!(budget < Bar::most(10.0));
             let again = bar.weekly(bar.level(budget, 10.0), 10.0);
-            assert!((again / budget - 1.0).abs() < 1e-9, "{again}");
+            assert!((again / budget - 1.0).abs() < 1e-4, "{again}");
         }
         assert!(bar.level(0.1, 10.0) > bar.level(1.0, 10.0) && bar.level(1.0, 10.0) > bar.level(1.0, 60.0));
     }
 
     #[test]
+    fn what_few_readings_have_not_shown_is_not_called_rare() {
+        let of = |readings| Bar::of(&scores(50_000, 500), readings, 7.0, 0.1);
+        let level = of(1e9).level(1.0, 10.0);
+        let rates = [1e9, 1e5, 3_000.0, 400.0].map(|it| of(it).weekly(level, 10.0));
+        assert!((rates[0] - 1.0).abs() < 1e-4 && rates[1] < 1.2, "{rates:?}");
+        assert!(rates[2] > 3.0 && rates[3] > 10.0 * rates[2], "{rates:?}");
+    }
+
+    #[test]
     fn constant_scores_and_none_have_a_bar() {
         for scores in [&[][..], &[0.0; 10]] {
-            assert!(Bar::of(scores, 0.0, 0.1).level(1.0, 10.0).is_finite());
+            assert!(Bar::of(scores, 0.0, 0.0, 0.1).level(1.0, 10.0).is_finite());
         }
     }
 }

@@ -129,7 +129,13 @@ impl HeadsPass {
     /// What is usual for each device. One that was seen for less than a day, and less than the others, goes on learning: it
     /// has yet to see what they did at other hours.
     pub(crate) fn references(&self, n_signals: usize, states: &HashMap<DeviceId, DeviceState>) -> References {
-        let mut references = References::of(&self.learned, n_signals);
+        let alike = |device: &DeviceId| {
+            let units = states
+                .get(device)
+                .map_or(1.0, |it| it.heads.units(self.pace.tempo.unit));
+            self.pace.tempo.smooth / std::f64::consts::LN_2 / units.max(1e-9)
+        };
+        let mut references = References::of(&self.learned, n_signals, alike);
         let mut all: Vec<u64> = references.devices.values().map(|it| it.learned).collect();
         all.sort_unstable();
         let others = all.get(all.len() / 2).copied().unwrap_or(0);
@@ -138,6 +144,11 @@ impl HeadsPass {
             reference.learned = reference.learned.max(of_a_day.min(others));
         }
         references
+    }
+
+    /// From how many readings the scores are.
+    fn held_back(&self) -> f64 {
+        self.learned.values().map(Learned::held_back).sum()
     }
 
     /// The line that the policy draws for flags, the bar for what is told, and the deciles of the scores. A budget moves the built-in line by as
@@ -154,7 +165,7 @@ impl HeadsPass {
             Contamination::Share(share) => share,
             Contamination::Auto => 0.1,
         };
-        let bar = Bar::of(&scores, watched.weeks, share);
+        let bar = Bar::of(&scores, self.held_back(), watched.weeks, share);
         let line = match plan.policy {
             _ if scores.is_empty() => LINE,
             ThresholdPolicy::Contamination => quantile(&scores, 1.0 - share),

@@ -4,6 +4,8 @@ use std::collections::HashMap;
 
 use domain::DeviceId;
 
+use crate::heads::student;
+
 /// The share of training readings that lies below the reference.
 const SHARE: f64 = 0.95;
 
@@ -32,11 +34,14 @@ impl References {
         self.devices.get(device_id).map_or(self.fleet, |it| it.banks)
     }
 
-    /// The references that the training's histograms give, each no less than Gaussian noise would have.
-    pub(crate) fn of(learned: &HashMap<DeviceId, Learned>, n_signals: usize) -> Self {
+    /// The references that the training's histograms give, each no less than Gaussian noise would have. An upper end seen
+    /// in so few readings lies as much higher as Student's quantile above the normal one; `alike` tells how many
+    /// readings of a device in a row say the same, since the banks are smoothed.
+    pub(crate) fn of(learned: &HashMap<DeviceId, Learned>, n_signals: usize, alike: impl Fn(&DeviceId) -> f64) -> Self {
         let floor = floors(n_signals);
-        let reference = |it: &Learned| {
-            let banks = std::array::from_fn(|bank| it.banks[bank].quantile(SHARE).max(floor[bank]));
+        let reference = |device: &DeviceId, it: &Learned| {
+            let few = student((alike(device) / it.held_back().max(1.0)).min(1.0));
+            let banks = std::array::from_fn(|bank| few * it.banks[bank].quantile(SHARE).max(floor[bank]));
             Reference {
                 learned: it.readings,
                 banks,
@@ -44,7 +49,7 @@ impl References {
         };
         let devices: HashMap<_, _> = learned
             .iter()
-            .map(|(device, it)| (device.clone(), reference(it)))
+            .map(|(device, it)| (device.clone(), reference(device, it)))
             .collect();
         let fleet = std::array::from_fn(|bank| {
             let mut all: Vec<f64> = devices.values().map(|it: &Reference| it.banks[bank]).collect();
@@ -63,6 +68,11 @@ pub(crate) struct Learned {
 }
 
 impl Learned {
+    /// How many readings were taken.
+    pub(crate) fn held_back(&self) -> f64 {
+        self.banks[0].total()
+    }
+
     pub(crate) fn take(&mut self, banks: &[f64; 3]) {
         self.banks
             .iter_mut()
@@ -93,10 +103,14 @@ impl Histogram {
         self.counts[at as usize] += 1;
     }
 
+    /// How many values it holds.
+    fn total(&self) -> f64 {
+        self.counts.iter().map(|it| f64::from(*it)).sum()
+    }
+
     /// The quantile, 0 for no values.
     fn quantile(&self, share: f64) -> f64 {
-        let total: u32 = self.counts.iter().sum();
-        let mut left = share * f64::from(total);
+        let mut left = share * self.total();
         for (at, count) in self.counts.iter().enumerate() {
             let count = f64::from(*count);
             if count >= left && count > 0.0 {

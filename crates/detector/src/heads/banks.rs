@@ -76,11 +76,15 @@ impl Bank {
 
     /// How many deviations a signal lies above its mean, by itself; negative below it.
     pub(crate) fn alone(&self, at: usize, deviation: f64) -> f64 {
+        deviation / self.deviation(at).max(1e-3)
+    }
+
+    /// How widely one signal scatters about its mean.
+    pub(crate) fn deviation(&self, at: usize) -> f64 {
         let mut from = 0;
         for group in groups(self.mean.len()) {
             if group.contains(&at) {
-                let variance = self.covariance[from + triangle(at - group.start + 1) - 1];
-                return deviation / variance.max(1e-6).sqrt();
+                return self.covariance[from + triangle(at - group.start + 1) - 1].sqrt();
             }
             from += triangle(group.len());
         }

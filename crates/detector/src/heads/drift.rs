@@ -16,6 +16,7 @@ use super::profile::Profile;
 use super::tempo::Weights;
 use crate::features::StateError;
 use doubt::Doubt;
+pub(crate) use doubt::student;
 use hold::Regime;
 
 /// Deviations are told apart up to so many scales.

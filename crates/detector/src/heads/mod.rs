@@ -12,6 +12,7 @@ mod level;
 mod moment;
 mod place;
 mod profile;
+mod reach;
 mod sketch;
 mod tail;
 mod tempo;
@@ -25,7 +26,7 @@ pub use tempo::{Pace, Tempo, Unit};
 
 use crate::features::StateError;
 use drift::Drift;
-pub(crate) use drift::SignalDrift;
+pub(crate) use drift::{SignalDrift, student};
 use event::{AlertControl, SignalEvents};
 use moment::Moment;
 use place::Place;
@@ -129,6 +130,11 @@ impl Heads {
     /// The noise of a signal from reading to reading, in its scale.
     pub(crate) fn noise(&self, at: usize) -> f64 {
         self.drift.noise(at)
+    }
+
+    /// How many units a reading of the device usually takes.
+    pub(crate) fn units(&self, unit: Unit) -> f64 {
+        self.rhythm.step(unit)
     }
 
     /// The device's usual interval in seconds; 0 before the second reading.

@@ -11,6 +11,7 @@ use super::banks::{Bank, Care};
 use super::codec::{Reader, Writer};
 use super::drift::SPOKEN;
 use super::moment::Moment;
+use super::reach::Reach;
 use crate::features::StateError;
 
 const CARE: Care = Care {
@@ -46,6 +47,7 @@ const TRUSTED: f64 = 7.0 * 86_400.0;
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Place {
     bank: Bank,
+    reach: Reach,
     smooth: f64,
     /// The logarithm of the usual upper end of `smooth`.
     usual: f64,
@@ -59,6 +61,7 @@ impl Place {
     pub(crate) fn new(n_signals: usize) -> Self {
         Self {
             bank: Bank::new(n_signals),
+            reach: Reach::new(n_signals),
             smooth: 0.0,
             usual: 0.0,
             has_left: false,
@@ -103,7 +106,8 @@ impl Place {
             moment.weights.scale.max(early),
         );
         let step = if moment.is_learning { LEARNING_STEP } else { STEP };
-        self.compare(step * moment.weights.scale.max(early))
+        let reach = self.reach.step(moment, &self.bank);
+        self.compare(step * moment.weights.scale.max(early)).max(reach)
     }
 
     /// The distance against its usual upper end, which moves by `step`.
@@ -131,6 +135,7 @@ impl Place {
 
     pub(crate) fn write(&self, to: &mut Writer<'_>) {
         self.bank.write(to);
+        self.reach.write(to);
         [self.smooth, self.usual, self.age, self.watched]
             .iter()
             .for_each(|it| to.double(*it));
@@ -140,6 +145,7 @@ impl Place {
     pub(crate) fn read(from: &mut Reader<'_>, n_signals: usize) -> Result<Self, StateError> {
         Ok(Self {
             bank: Bank::read(from, n_signals)?,
+            reach: Reach::read(from, n_signals)?,
             smooth: from.double()?,
             usual: from.double()?,
             age: from.double()?,

@@ -41,7 +41,7 @@ pub(crate) struct Fit {
     step: f64,
     mean: f64,
     square: f64,
-    excesses: f64,
+    excesses: u32,
 }
 
 impl Tail {
@@ -71,9 +71,10 @@ impl Tail {
             }
             Self::Known(it) => {
                 to.byte(1);
-                [it.threshold, it.step, it.mean, it.square, it.excesses]
+                [it.threshold, it.step, it.mean, it.square]
                     .iter()
                     .for_each(|it| to.double(*it));
+                to.count(it.excesses);
             }
         }
     }
@@ -86,7 +87,7 @@ impl Tail {
                 step: from.double()?,
                 mean: from.double()?,
                 square: from.double()?,
-                excesses: from.double()?,
+                excesses: from.count()?,
             })),
             _ => Err(StateError::Damaged),
         }
@@ -103,15 +104,15 @@ impl Fit {
         let threshold = trusted[((SHARE * trusted.len() as f64) as usize).min(last)];
         let quartile = |share: f64| trusted[(share * last as f64) as usize];
         let step = (quartile(0.75) - quartile(0.25)).max(1e-9 * (trusted[last].abs() + 1e-9));
-        let (mut mean, mut square, mut excesses) = (0.0, 0.0, 0.0);
+        let (mut mean, mut square, mut excesses) = (0.0, 0.0, 0);
         for excess in trusted.iter().map(|it| it - threshold).filter(|it| *it > 0.0) {
             mean += excess;
             square += excess * excess;
-            excesses += 1.0;
+            excesses += 1;
         }
-        if excesses > 0.0 {
-            mean /= excesses;
-            square /= excesses;
+        if excesses > 0 {
+            mean /= f64::from(excesses);
+            square /= f64::from(excesses);
         }
         if mean <= 0.0 {
             mean = 0.3 * step;
@@ -150,8 +151,10 @@ impl Fit {
         };
         let surprise = -(log_share + log_tail) / LN_10;
         self.threshold += moves * SHARE;
-        self.excesses += 1.0;
-        let weight = (weight / (1.0 - SHARE)).min(1.0).max(1.0 / (self.excesses + 1.0));
+        self.excesses = self.excesses.saturating_add(1);
+        let weight = (weight / (1.0 - SHARE))
+            .min(1.0)
+            .max(1.0 / (f64::from(self.excesses) + 1.0));
         let kept = if surprise > WINSOR {
             excess.min(bound(shape, scale, log_share))
         } else {

@@ -10,9 +10,13 @@ use crate::features::StateError;
 use crate::heads::codec::{Reader, Writer};
 use crate::heads::tempo::Tempo;
 
-/// The 97.5 % quantile of Student's distribution over the normal one, in powers of one over the degrees of freedom
-/// (Abramowitz and Stegun 26.7.5).
+/// Powers of one over the degrees of freedom (Abramowitz and Stegun 26.7.5).
 const STUDENT: [f64; 5] = [1.0, 1.2104, 1.4402, 1.30, 0.81];
+
+/// The 97.5 % quantile of Student's distribution over the normal one, for one over its degrees of freedom, 1 at most.
+pub(crate) fn student(inverse: f64) -> f64 {
+    STUDENT.iter().rev().fold(0.0, |sum, it| sum * inverse + it)
+}
 
 /// How doubtful the scale of a signal is.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -31,8 +35,9 @@ impl Doubt {
     pub(crate) fn of(rough: f64, learned: f64, step: f64, tempo: &Tempo) -> Self {
         let wandering = (2.0 * step / rough.exp().max(1e-9)).min(tempo.level / LN_2) - tempo.smooth / LN_2;
         let inverse = (wandering / learned.max(1.0)).clamp(0.0, 1.0);
-        let factor = STUDENT.iter().rev().fold(0.0, |sum, it| sum * inverse + it);
-        Self { factor: factor as f32 }
+        Self {
+            factor: student(inverse) as f32,
+        }
     }
 
     /// Deviations count for so many times less.
