@@ -31,8 +31,8 @@ resource "google_pubsub_subscription" "readings" {
   }
 
   retry_policy {
-    minimum_backoff = "10s"
-    maximum_backoff = "600s"
+    minimum_backoff = "1s"
+    maximum_backoff = "60s"
   }
 
   # It stays, however long nobody pulls.

@@ -7,6 +7,8 @@
 use google_cloud_auth::credentials::{Credentials, anonymous};
 #[cfg(feature = "clients")]
 use google_cloud_gax::client_builder;
+#[cfg(feature = "clients")]
+use google_cloud_gax::error::{CredentialsError, Error};
 
 /// What became of one thing that must be there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -57,14 +59,35 @@ pub fn nobody() -> Credentials {
     anonymous::Builder::new().build()
 }
 
+/// How a person gets credentials.
+#[cfg(feature = "clients")]
+pub const LOG_IN: &str = "run `gcloud auth application-default login`, or set GOOGLE_APPLICATION_CREDENTIALS to the key file \
+                          of a service account";
+
+/// Whether a request failed for want of credentials, before it was sent. What was tried again until the time was up says
+/// so in its causes alone.
+#[cfg(feature = "clients")]
+#[must_use]
+pub fn lacks_credentials(error: &Error) -> bool {
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(it) = cause {
+        if it.is::<CredentialsError>() || it.downcast_ref().is_some_and(Error::is_authentication) {
+            return true;
+        }
+        cause = it.source();
+    }
+    false
+}
+
 /// Why a client of a service could not be made, for a person.
 #[cfg(feature = "clients")]
 #[must_use]
 pub fn unbuilt(service: &str, cause: &client_builder::Error) -> String {
     if cause.is_default_credentials() {
-        "there are no Google credentials on this machine\nhint: run `gcloud auth application-default login`, or set \
-         GOOGLE_APPLICATION_CREDENTIALS to the key file of a service account"
-            .to_owned()
+        advised(
+            "there are no Google credentials on this machine",
+            Some(LOG_IN.to_owned()),
+        )
     } else {
         format!("failed to make a client of {service}")
     }

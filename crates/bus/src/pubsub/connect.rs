@@ -71,10 +71,8 @@ pub(super) fn failure(what: String, options: &Options, error: &Error) -> BusErro
             Some("the credentials are refused; `gcloud auth application-default login` renews them".to_owned()),
         ),
         Some(Code::InvalidArgument | Code::FailedPrecondition | Code::OutOfRange) => (BusErrorKind::Fatal, None),
-        _ if error.is_authentication() => (
-            BusErrorKind::Fatal,
-            Some("run `gcloud auth application-default login`, or set GOOGLE_APPLICATION_CREDENTIALS".to_owned()),
-        ),
+        _ if error.is_authentication() => (BusErrorKind::Fatal, Some(google::LOG_IN.to_owned())),
+        None if google::lacks_credentials(error) => (BusErrorKind::Unavailable, Some(google::LOG_IN.to_owned())),
         Some(_) => (BusErrorKind::Unavailable, None),
         None => {
             let place = options.endpoint.as_deref().unwrap_or("https://pubsub.googleapis.com");

@@ -13,8 +13,8 @@ use serde_json::json;
 use warehouse::WarehouseErrorKind;
 use warehouse::embedded::DataDirLock;
 
-use crate::app::{open_registry, open_warehouse_to_read, try_bus, try_warehouse};
-use crate::config::{Config, Registry};
+use crate::app::{open_registry, open_warehouse_to_read, set_up, try_bus, try_warehouse};
+use crate::config::{BusKind, Config, Registry, WarehouseKind};
 use crate::exit::Fault;
 use crate::output::{Format, Hue, Sheet, Stream, painted, say};
 use crate::runtime::clock;
@@ -100,6 +100,9 @@ pub(crate) async fn run(config: Config, format: Format) -> anyhow::Result<()> {
     let far_warehouse = far_warehouse(&config).await;
     let is_far = !far_warehouse.is_empty();
     findings.extend(far_warehouse);
+    if findings.iter().all(|it| it.state != State::Broken) {
+        findings.extend(prepared(&config).await);
+    }
     #[cfg(feature = "redis")]
     findings.extend(redis(&config).await);
     let running = if dir.is_dir() {
@@ -258,6 +261,50 @@ async fn far_warehouse(config: &Config) -> Vec<Finding> {
         }
         Err(error) => vec![broken_by("warehouse", &error)],
     }
+}
+
+/// Looks for all that `hark setup` makes elsewhere.
+async fn prepared(config: &Config) -> Option<Finding> {
+    const PART: &str = "setup";
+    let is_far = |part: &str| match part {
+        "bus" => config.bus.kind != BusKind::Embedded,
+        _ => config.warehouse.kind != WarehouseKind::Embedded,
+    };
+    if !is_far("bus") && !is_far("warehouse") {
+        return None;
+    }
+    let all = match set_up(config, true).await {
+        Ok(all) => all,
+        // Whoever may use all of it need not have the right to look at it.
+        Err(error) => {
+            let found = broken_by(PART, &error);
+            return Some(Finding {
+                state: State::Warning,
+                ..found
+            });
+        }
+    };
+    let far: Vec<_> = all.iter().filter(|it| is_far(it.part)).collect();
+    let missing: Vec<&str> = far
+        .iter()
+        .filter(|it| it.state == "missing")
+        .map(|it| &*it.name)
+        .collect();
+    Some(match missing.len() {
+        0 => Finding::ok(
+            PART,
+            format!("all {} things that `hark setup` makes are there", far.len()),
+        ),
+        n => Finding::broken(
+            PART,
+            format!(
+                "{n} of {} things are missing or lack something: {}",
+                far.len(),
+                missing.join(", ")
+            ),
+            "`hark setup` makes what is missing",
+        ),
+    })
 }
 
 /// What an error says, with the hints inside of it as the way to mend it.

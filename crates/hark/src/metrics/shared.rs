@@ -5,6 +5,8 @@ use metrics::{counter, describe_counter, describe_gauge, gauge};
 const ANSWERS: &str = "hark_answers_total";
 const STATES: &str = "hark_states_taken_up_total";
 const FAILURES: &str = "hark_redis_failures_total";
+/// What Redis is used for by whoever waits for what others tell.
+pub(crate) const LISTENING: &str = "listening";
 const AWAY: &str = "hark_redis_away";
 
 /// Makes every series exist at zero, with its help text.
@@ -23,7 +25,7 @@ pub(super) fn describe() {
         counter!(ANSWERS, "from" => from).increment(0);
     }
     counter!(STATES).increment(0);
-    for used_for in ["states and events", "answers"] {
+    for used_for in ["states and events", "answers", LISTENING] {
         counter!(FAILURES, "used_for" => used_for).increment(0);
         gauge!(AWAY, "used_for" => used_for).set(0.0);
     }

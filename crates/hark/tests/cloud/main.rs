@@ -4,6 +4,7 @@
 
 mod backlog;
 mod dead_letters;
+mod doctor;
 mod guide;
 mod handover;
 mod models;

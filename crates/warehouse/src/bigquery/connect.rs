@@ -88,10 +88,8 @@ pub(super) fn failure(what: &str, options: &Options, error: &Error) -> Warehouse
         Some(Code::InvalidArgument | Code::FailedPrecondition | Code::Unimplemented) => {
             (WarehouseErrorKind::Fatal, None)
         }
-        _ if error.is_authentication() => (
-            WarehouseErrorKind::Fatal,
-            Some("run `gcloud auth application-default login`, or set GOOGLE_APPLICATION_CREDENTIALS".to_owned()),
-        ),
+        _ if error.is_authentication() => (WarehouseErrorKind::Fatal, Some(google::LOG_IN.to_owned())),
+        None if google::lacks_credentials(error) => (WarehouseErrorKind::Retryable, Some(google::LOG_IN.to_owned())),
         Some(_) => (WarehouseErrorKind::Retryable, None),
         None => {
             let place = options

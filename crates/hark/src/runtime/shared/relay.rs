@@ -13,6 +13,7 @@ use super::super::fleet::Fleet;
 use super::Shared;
 use super::sealed::{seal, unseal};
 use super::wire;
+use crate::metrics::shared::{self as metrics, LISTENING};
 
 /// How long to wait before Redis is listened to again.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -46,6 +47,7 @@ impl Shared {
                 ended = listening => ended,
             };
             if !std::mem::replace(&mut is_away, true) {
+                metrics::redis_away(LISTENING, true);
                 let cause = ended.err().map_or("it hung up".to_owned(), |it| format!("{it:#}"));
                 warn!(
                     cause,
@@ -63,6 +65,7 @@ impl Shared {
         let (states, told) = (self.names.of("states"), self.names.of("events"));
         let mut listener = self.states.listener(&[states.clone(), told.clone()]).await?;
         if std::mem::take(is_away) {
+            metrics::redis_away(LISTENING, false);
             info!("redis is listened to again");
         }
         let mut messages = listener.on_message();
