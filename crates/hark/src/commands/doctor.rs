@@ -393,13 +393,14 @@ fn model(config: &Config) -> Finding {
     };
     let live = match registry.live() {
         Ok(Some(live)) => live,
-        Ok(None) => {
-            return Finding::warning(
-                "model",
-                "no model is in force, nothing is judged",
-                "`hark train` makes one",
-            );
-        }
+        // A bucket that is not there holds no model either.
+        Ok(None) => match registry.versions() {
+            Ok(_) => {
+                let words = "no model is in force, nothing is judged";
+                return Finding::warning("model", words, "`hark train` makes one");
+            }
+            Err(error) => return broken_by("model", &error),
+        },
         Err(error) => return Finding::broken("model", format!("{error:#}"), "`hark models promote` with a version"),
     };
     let loaded = registry.load(&live).and_then(|it| Ok(it.for_signals(&config.signals)?));

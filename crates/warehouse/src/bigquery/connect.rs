@@ -77,7 +77,8 @@ pub(super) fn failure(what: &str, options: &Options, error: &Error) -> Warehouse
         Some(Code::PermissionDenied) => (
             WarehouseErrorKind::Denied,
             Some(format!(
-                "give the account roles/bigquery.dataEditor on dataset `{}` and roles/bigquery.jobUser in project `{}`",
+                "give the account what its part needs (docs/google-cloud.md): to read, roles/bigquery.dataViewer on dataset `{}` and \
+                 roles/bigquery.jobUser in project `{}`; to write, roles/bigquery.dataEditor on the dataset",
                 options.dataset, options.project
             )),
         ),
@@ -169,7 +170,7 @@ mod tests {
             Code::PermissionDenied,
             denied,
             WarehouseErrorKind::Denied,
-            "hint: give the account roles/bigquery.dataEditor",
+            "to write, roles/bigquery.dataEditor",
         );
         check(
             Code::NotFound,

@@ -43,13 +43,9 @@ pub async fn probe(options: &Options, signals: &Signals) -> Result<Probe, Wareho
         .try_to_open()
         .await?;
     try_to_read(&core).await?;
-    let elsewhere = !found.location.is_empty() && !found.location.eq_ignore_ascii_case(&options.location);
     Ok(Probe {
         words: format!("dataset `{}` can be asked, written and read", options.dataset_name()),
-        oddities: match elsewhere {
-            true => format!("the dataset lies in {}, not in {}", found.location, options.location),
-            false => String::new(),
-        },
+        oddities: tables::elsewhere(options, &found.location),
     })
 }
 

@@ -67,6 +67,14 @@ pub async fn setup(options: &Options, signals: &Signals, dry_run: bool) -> Resul
     Ok(steps)
 }
 
+/// That the dataset lies in another region than configured; empty when it does not, or nobody says.
+pub(super) fn elsewhere(options: &Options, location: &str) -> String {
+    if location.is_empty() || location.eq_ignore_ascii_case(&options.location) {
+        return String::new();
+    }
+    format!("the dataset lies in {location}, not in {}", options.location)
+}
+
 /// How a table is laid out: the column whose days part it, and the one by which rows lie together.
 struct Layout {
     by_day_of: Option<&'static str>,
@@ -136,7 +144,12 @@ impl Setup<'_> {
         let name = self.options.dataset_name();
         let asked = self.datasets.get_dataset().set_project_id(&self.options.project);
         match asked.set_dataset_id(&self.options.dataset).send().await {
-            Ok(_) => return Ok(Step::new(name, Made::Existed)),
+            Ok(found) => {
+                return Ok(Step {
+                    note: elsewhere(self.options, &found.location),
+                    ..Step::new(name, Made::Existed)
+                });
+            }
             Err(error) if connect::code(&error) == Some(Code::NotFound) => {}
             Err(error) => return Err(self.failed("look for", &name, &error)),
         }
