@@ -35,6 +35,7 @@ const MODEL: &str = "hark_model_created_timestamp_seconds";
 const MODEL_INFO: &str = "hark_model_info";
 const MODEL_METRIC: &str = "hark_model_metric";
 const INCIDENTS_OPENED: &str = "hark_incidents_opened_total";
+const INCIDENTS_CLOSED: &str = "hark_incidents_closed_total";
 const INCIDENTS: &str = "hark_incidents";
 const LABELLED: &str = "hark_labelled_incidents";
 const RETRAININGS: &str = "hark_retrainings_total";
@@ -142,6 +143,10 @@ fn describe_counters() {
             INCIDENTS_OPENED,
             "Incidents that were told, by how much they mattered at first",
         ),
+        (
+            INCIDENTS_CLOSED,
+            "Incidents that ended, by how much they came to matter",
+        ),
     ] {
         describe_counter!(name, help);
     }
@@ -198,6 +203,7 @@ fn start_at_zero(signals: &Signals) {
     signals.iter().for_each(|it| zero(ANOMALIES, "signal", it.name.clone()));
     for severity in Severity::ALL {
         counter!(INCIDENTS_OPENED, "severity" => severity.as_str()).increment(0);
+        counter!(INCIDENTS_CLOSED, "severity" => severity.as_str()).increment(0);
     }
     for outcome in ["promoted", "kept", "failed"] {
         counter!(RETRAININGS, "outcome" => outcome).increment(0);
@@ -335,6 +341,11 @@ fn measured(metric: &'static str, on: &'static str, value: Option<f64>) {
 /// An incident was told.
 pub(crate) fn incident_opened(severity: Severity) {
     counter!(INCIDENTS_OPENED, "severity" => severity.as_str()).increment(1);
+}
+
+/// An incident ended.
+pub(crate) fn incident_closed(severity: Severity) {
+    counter!(INCIDENTS_CLOSED, "severity" => severity.as_str()).increment(1);
 }
 
 /// So many incidents stand so.

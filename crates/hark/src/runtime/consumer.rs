@@ -398,8 +398,10 @@ impl Consumer {
 impl Consumer {
     fn tell_incidents(&self, news: Vec<IncidentNews>) {
         for it in news {
-            if it.change == "opened" {
-                metrics::incident_opened(it.severity);
+            match it.change {
+                "opened" => metrics::incident_opened(it.severity),
+                "closed" => metrics::incident_closed(it.severity),
+                _ => {}
             }
             self.events.send(Event::Incident(Arc::new(it)));
         }
