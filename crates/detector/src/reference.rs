@@ -181,6 +181,21 @@ mod tests {
     }
 
     #[test]
+    fn an_upper_end_seen_in_few_readings_lies_higher() {
+        let device = DeviceId::new("a").expect("a name");
+        let of = |n_readings: u32| {
+            let mut learned = Learned::default();
+            (0..n_readings).for_each(|_| learned.take(&[10.0; 3]));
+            let learned = HashMap::from([(device.clone(), learned)]);
+            References::of(&learned, 2, |_| 14.4).banks(&device)[0]
+        };
+        let many = of(200_000);
+        assert!((many / 10.0 - 1.0).abs() < 0.02, "{many}");
+        assert!((1.08..1.11).contains(&(of(200) / many)), "{}", of(200) / many);
+        assert!(of(10) > 4.0 * many && of(0).is_finite());
+    }
+
+    #[test]
     fn a_quantile_is_found_within_a_hundredth() {
         let mut histogram = Histogram::default();
         (1..=10_000).for_each(|it| histogram.take(f64::from(it) / 1_000.0));
