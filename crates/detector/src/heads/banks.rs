@@ -74,21 +74,14 @@ impl Bank {
         self.mean[at]
     }
 
-    /// How many deviations a signal lies above its mean, by itself; negative below it.
-    pub(crate) fn alone(&self, at: usize, deviation: f64) -> f64 {
-        deviation / self.deviation(at).max(1e-3)
-    }
-
-    /// How widely one signal scatters about its mean.
-    pub(crate) fn deviation(&self, at: usize) -> f64 {
-        let mut from = 0;
-        for group in groups(self.mean.len()) {
-            if group.contains(&at) {
-                return self.covariance[from + triangle(at - group.start + 1) - 1].sqrt();
-            }
-            from += triangle(group.len());
-        }
-        0.0
+    /// How widely each signal scatters about its mean.
+    pub(crate) fn deviations(&self) -> impl Iterator<Item = f64> {
+        let mut end = 0;
+        let rows = groups(self.mean.len()).flat_map(|it| 1..=it.len());
+        rows.map(move |len| {
+            end += len;
+            self.covariance[end - 1].sqrt()
+        })
     }
 
     /// The squared distance of a vector given by its deviations from the mean; 0 stands for a missing signal.
@@ -132,29 +125,36 @@ impl Bank {
     }
 }
 
-/// The squared length of the solution of `L y = deviations`, where `L` is the Cholesky factor of the shrunk covariance.
+/// The squared length of the solution of `L y = deviations`, where `L` is the Cholesky factor of the shrunk covariance;
+/// found column by column, without roots (Golub and Van Loan, *Matrix Computations*, 4.1.2).
 fn solve(covariance: &[f64], deviations: &[f64], care: &Care) -> f64 {
-    let mut factor = [0.0; GROUP * (GROUP + 1) / 2];
-    let mut solution = [0.0; GROUP];
+    let side = deviations.len();
+    let mut left = [0.0; GROUP];
+    left[..side].copy_from_slice(deviations);
+    let mut rows = [[0.0; GROUP]; GROUP];
+    let mut from = 0;
+    for (at, row) in rows[..side].iter_mut().enumerate() {
+        for (entry, it) in row.iter_mut().zip(&covariance[from..from + at]) {
+            *entry = care.coupling * it;
+        }
+        row[at] = covariance[from + at] * (1.0 + care.relative_ridge) + care.ridge;
+        from += at + 1;
+    }
     let mut square = 0.0;
-    for (row, deviation) in deviations.iter().enumerate() {
-        let start = triangle(row);
-        for column in 0..row {
-            let mut sum = care.coupling * covariance[start + column];
-            for inner in 0..column {
-                sum -= factor[start + inner] * factor[triangle(column) + inner];
+    let mut column = [0.0; GROUP];
+    for pivot in 0..side {
+        let inverse = 1.0 / rows[pivot][pivot].max(care.ridge);
+        let solution = left[pivot];
+        square += (solution * solution * inverse).min(FARTHEST);
+        for at in pivot + 1..side {
+            let row = &mut rows[at];
+            column[at] = row[pivot];
+            let factor = row[pivot] * inverse;
+            left[at] -= factor * solution;
+            for (entry, it) in row[pivot + 1..=at].iter_mut().zip(&column[pivot + 1..=at]) {
+                *entry -= factor * it;
             }
-            factor[start + column] = sum / factor[triangle(column) + column];
         }
-        let mut pivot = covariance[start + row] * (1.0 + care.relative_ridge) + care.ridge;
-        let mut left = *deviation;
-        for inner in 0..row {
-            pivot -= factor[start + inner] * factor[start + inner];
-            left -= factor[start + inner] * solution[inner];
-        }
-        factor[start + row] = pivot.max(care.ridge).sqrt();
-        solution[row] = left / factor[start + row];
-        square += (solution[row] * solution[row]).min(FARTHEST);
     }
     square
 }

@@ -67,6 +67,9 @@ const LONGEST_RUN: u32 = 50;
 /// Doubts are found anew after so many readings.
 const DOUBTED: u32 = 64;
 
+/// No smoothed deviation and no roughness scatters less, when it is held against its own.
+const LEAST_SPREAD: f64 = 1e-3;
+
 /// The noise of a signal is at least this share of its scale.
 const LEAST_NOISE: f64 = 0.1;
 
@@ -350,9 +353,10 @@ impl Drift {
         let (mut smooth, mut rough) = ([0.0; MAX_SIGNALS], [0.0; MAX_SIGNALS]);
         let mut certain = [0.0; MAX_SIGNALS];
         let (mut spike, mut present) = (0.0_f64, 0.0);
-        for (at, value) in moment.values.iter().enumerate() {
+        let spreads = self.smooth.deviations().zip(self.rough.deviations());
+        let signals = self.signals.iter_mut().zip(moment.values.iter()).zip(spreads);
+        for (at, ((signal, value), spread)) in signals.enumerate() {
             let Some(value) = value else { continue };
-            let signal = &mut self.signals[at];
             let z = signal.observe(value, moment, &moment.weights_of(at), regime);
             spike = spike.max(z.abs() / signal.doubt.factor());
             smooth[at] = signal.smooth - self.smooth.mean(at);
@@ -361,8 +365,8 @@ impl Drift {
             present += 1.0;
             signal.parts = [
                 z as f32,
-                self.smooth.alone(at, smooth[at]) as f32,
-                self.rough.alone(at, rough[at]) as f32,
+                (smooth[at] / spread.0.max(LEAST_SPREAD)) as f32,
+                (rough[at] / spread.1.max(LEAST_SPREAD)) as f32,
             ];
             let aside = f64::from(signal.parts[1]);
             signal.last_on(aside, moment.seconds);

@@ -39,11 +39,12 @@ impl Reach {
     /// tells how widely each scatters.
     pub(crate) fn step(&mut self, moment: &Moment<'_>, places: &Bank) -> f64 {
         let mut farthest = 0.0_f64;
-        for (at, (range, value)) in self.0.iter_mut().zip(moment.values.iter()).enumerate() {
+        let ranges = self.0.iter_mut().zip(moment.values.iter()).zip(places.deviations());
+        for (at, ((range, value), deviation)) in ranges.enumerate() {
             let Some(value) = value else { continue };
             let weights = moment.weights_of(at);
             let grows = if moment.is_learning { 1.0 } else { weights.scale };
-            farthest = farthest.max(range.step(value, places.deviation(at), weights.smooth, grows));
+            farthest = farthest.max(range.step(value, deviation, weights.smooth, grows));
         }
         ((farthest + 1e-3) / LEAVES).ln()
     }
