@@ -12,7 +12,7 @@ use crate::reason::Course;
 pub(crate) const LINE: f64 = 0.587_786_664_902_119;
 
 /// How much head A gives way at full trust.
-const YIELD: f64 = 0.5;
+const YIELD: f64 = 0.25;
 
 /// The weight of the evidence of place at full trust. It is steady, and with this weight its tail on normal days falls off
 /// as that of head A does, so that one bar serves both.

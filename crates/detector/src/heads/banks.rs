@@ -62,10 +62,15 @@ impl Bank {
         }
     }
 
+    /// Forgets how widely the signals scatter, for a new start.
+    pub(crate) fn forget(&mut self) {
+        self.covariance.fill(0.0);
+    }
+
     /// Starts at the first vector.
     pub(crate) fn begin(&mut self, values: &Values) {
         for (mean, value) in self.mean.iter_mut().zip(values.iter()) {
-            *mean = value.unwrap_or(0.0);
+            *mean = value.unwrap_or(*mean);
         }
     }
 
@@ -84,7 +89,7 @@ impl Bank {
         })
     }
 
-    /// The squared distance of a vector given by its deviations from the mean; 0 stands for a missing signal.
+    /// The squared distance of a vector given by its deviations from the mean, in the signals that it has: the others are not a number.
     pub(crate) fn square(&self, deviations: &[f64], care: &Care) -> f64 {
         let mut square = 0.0;
         let mut from = 0;
@@ -101,9 +106,17 @@ impl Bank {
         let mut from = 0;
         for group in groups(self.mean.len()) {
             for row in group.clone() {
+                if deviations[row].is_nan() {
+                    from += row - group.start + 1;
+                    continue;
+                }
                 let deviation = deviations[row] * trust;
                 self.mean[row] += weight * deviation;
                 for other in &deviations[group.start..=row] {
+                    if other.is_nan() {
+                        from += 1;
+                        continue;
+                    }
                     let product = (1.0 - weight) * deviation * other * trust;
                     self.covariance[from] += weight * (product - self.covariance[from]);
                     from += 1;
@@ -134,10 +147,14 @@ fn solve(covariance: &[f64], deviations: &[f64], care: &Care) -> f64 {
     let mut rows = [[0.0; GROUP]; GROUP];
     let mut from = 0;
     for (at, row) in rows[..side].iter_mut().enumerate() {
-        for (entry, it) in row.iter_mut().zip(&covariance[from..from + at]) {
-            *entry = care.coupling * it;
-        }
         row[at] = covariance[from + at] * (1.0 + care.relative_ridge) + care.ridge;
+        if left[at].is_nan() {
+            left[at] = 0.0;
+        } else {
+            for (entry, (it, other)) in row.iter_mut().zip(covariance[from..from + at].iter().zip(deviations)) {
+                *entry = if other.is_nan() { 0.0 } else { care.coupling * it };
+            }
+        }
         from += at + 1;
     }
     let mut square = 0.0;

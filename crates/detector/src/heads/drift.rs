@@ -8,6 +8,7 @@ mod hold;
 use domain::MAX_SIGNALS;
 
 use super::banks::{Bank, Care};
+use super::calm::Calm;
 use super::codec::{Reader, Writer};
 use super::former::{Former, Return};
 use super::level::Level;
@@ -67,6 +68,10 @@ const LONGEST_RUN: u32 = 50;
 /// Doubts are found anew after so many readings.
 const DOUBTED: u32 = 64;
 
+/// A roughness beyond so many times the usual one is odd; steps with squares so many times below it are of another state.
+const RESTLESS: f64 = 6.0;
+const STILL: f64 = 4.0;
+
 /// No smoothed deviation and no roughness scatters less, when it is held against its own.
 const LEAST_SPREAD: f64 = 1e-3;
 
@@ -114,6 +119,7 @@ pub(crate) struct SignalDrift {
     pub(crate) doubt: Doubt,
     /// Whether the newest value lies far off and the one before did not.
     is_alone: bool,
+    calm: Calm,
 }
 
 impl SignalDrift {
@@ -139,10 +145,11 @@ impl SignalDrift {
         former: Former::EMPTY,
         doubt: Doubt::NONE,
         is_alone: false,
+        calm: Calm::EMPTY,
     };
 
     /// Measures a value: how many scales it lies from what is expected.
-    fn observe(&mut self, value: f64, moment: &Moment<'_>, weights: &Weights, regime: Regime) -> f64 {
+    fn observe(&mut self, value: f64, moment: &Moment<'_>, weights: &Weights, regime: Regime, usual_rough: f64) -> f64 {
         let units = weights.units;
         if self.seen == 0 {
             self.level.begin(value);
@@ -156,8 +163,12 @@ impl SignalDrift {
         let expected = self.profile.expect(moment.hour);
         let deviation = value - self.level.value;
         if regime != Regime::Odd {
-            self.profile
-                .take(deviation, weights.profile.max(units / (self.age + units)));
+            let reach = match moment.is_learning {
+                true => f64::INFINITY,
+                false => LEVEL_CLIP * self.variance.max(0.0).sqrt().max(self.least_scale()),
+            };
+            let felt = deviation.clamp(expected - reach, expected + reach);
+            self.profile.take(felt, weights.profile.max(units / (self.age + units)));
         }
         let left = deviation - expected;
         self.center = self.level.value + expected;
@@ -177,7 +188,16 @@ impl SignalDrift {
         let step = (z - self.last).abs().min(1.5 * SMOOTH_CLIP);
         self.rough += weights.rough.max(units / self.age) * (step * step - self.rough);
         self.last = z;
+        self.calm(step * step, usual_rough, units);
         z
+    }
+
+    /// Ends an odd roughness when the steps are usual again.
+    fn calm(&mut self, square: f64, usual: f64, units: f64) {
+        let is_usual = self.rough > RESTLESS * usual && square < self.rough / STILL;
+        if let Some(mean) = self.calm.step(square, is_usual, units) {
+            self.rough = mean.max(usual);
+        }
     }
 
     /// Counts how often the value has come in a row.
@@ -350,14 +370,14 @@ impl Drift {
         self.doubt(moment);
         let n_signals = self.signals.len();
         let regime = self.regime();
-        let (mut smooth, mut rough) = ([0.0; MAX_SIGNALS], [0.0; MAX_SIGNALS]);
-        let mut certain = [0.0; MAX_SIGNALS];
+        let (mut smooth, mut rough) = ([f64::NAN; MAX_SIGNALS], [f64::NAN; MAX_SIGNALS]);
+        let mut certain = [f64::NAN; MAX_SIGNALS];
         let (mut spike, mut present) = (0.0_f64, 0.0);
         let spreads = self.smooth.deviations().zip(self.rough.deviations());
         let signals = self.signals.iter_mut().zip(moment.values.iter()).zip(spreads);
         for (at, ((signal, value), spread)) in signals.enumerate() {
             let Some(value) = value else { continue };
-            let z = signal.observe(value, moment, &moment.weights_of(at), regime);
+            let z = signal.observe(value, moment, &moment.weights_of(at), regime, self.rough.mean(at).exp());
             spike = spike.max(z.abs() / signal.doubt.factor());
             smooth[at] = signal.smooth - self.smooth.mean(at);
             certain[at] = smooth[at] / signal.doubt.factor();

@@ -4,6 +4,7 @@
 //! whether something new begins. Both are one pass, causal, and of a size that depends on the number of signals alone.
 
 mod banks;
+mod calm;
 mod codec;
 mod drift;
 mod event;

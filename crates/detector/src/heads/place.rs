@@ -8,6 +8,7 @@
 use domain::MAX_SIGNALS;
 
 use super::banks::{Bank, Care};
+use super::calm::Calm;
 use super::codec::{Reader, Writer};
 use super::drift::SPOKEN;
 use super::moment::Moment;
@@ -40,6 +41,16 @@ const FELT: f64 = 2.0;
 /// lies between does not change the answer. Noise alone crosses the first once in thousands of readings.
 const LEAVES: f64 = 0.2;
 
+/// A device that is back lies at least so far below the usual upper end, as a share of the way to what is in the middle:
+/// for one whose distance hardly changes, a fifth below would be less than it ever is.
+const BACK: f64 = 0.25;
+
+/// A device that has been away from its places for so many seconds has new ones.
+const SETTLES: f64 = 2.0 * 86_400.0;
+
+/// By so much of the time that it is back, the time that it was away is forgotten.
+const FORGETS: f64 = 0.25;
+
 /// A history of so many seconds is trusted in full.
 const TRUSTED: f64 = 7.0 * 86_400.0;
 
@@ -49,9 +60,15 @@ pub(crate) struct Place {
     bank: Bank,
     reach: Reach,
     smooth: f64,
+    /// The distances since the device seems to be back.
+    calm: Calm,
     /// The logarithm of the usual upper end of `smooth`.
     usual: f64,
+    /// The same of its median.
+    middle: f64,
     has_left: bool,
+    /// For how many seconds it has been away of late.
+    away: f64,
     age: f64,
     /// How long the device was watched, in seconds; silences do not count.
     watched: f64,
@@ -63,8 +80,11 @@ impl Place {
             bank: Bank::new(n_signals),
             reach: Reach::new(n_signals),
             smooth: 0.0,
+            calm: Calm::EMPTY,
             usual: 0.0,
+            middle: 0.0,
             has_left: false,
+            away: 0.0,
             age: 0.0,
             watched: 0.0,
         }
@@ -74,13 +94,21 @@ impl Place {
     /// device leaves or comes back; the place after the reading.
     pub(crate) fn step(&mut self, moment: &Moment<'_>) -> f64 {
         let units = moment.weights.units;
+        self.away = if self.has_left {
+            self.away + moment.seconds
+        } else {
+            (self.away - FORGETS * moment.seconds).max(0.0)
+        };
+        if self.away > SETTLES {
+            self.settle();
+        }
         if self.age == 0.0 {
             self.bank.begin(moment.values);
         }
         let speaks = self.age >= SPOKEN;
         self.age += units;
         self.watched += moment.seconds;
-        let mut deviations = [0.0; MAX_SIGNALS];
+        let mut deviations = [f64::NAN; MAX_SIGNALS];
         let mut present = 0.0;
         for (at, value) in moment.values.iter().enumerate() {
             let Some(value) = value else { continue };
@@ -100,6 +128,10 @@ impl Place {
             distance
         };
         self.smooth += moment.weights.smooth.max(early) * (felt - self.smooth);
+        let is_usual = self.has_left && distance <= (self.usual - self.back()).exp();
+        if let Some(mean) = self.calm.step(distance, is_usual, units) {
+            self.smooth = mean;
+        }
         self.bank.absorb(
             deviations,
             CARE.trust(distance, moment.is_learning),
@@ -110,11 +142,26 @@ impl Place {
         self.compare(step * moment.weights.scale.max(early)).max(reach)
     }
 
+    /// How far below its usual upper end the distance is again that of a device that is back.
+    fn back(&self) -> f64 {
+        LEAVES.min(BACK * (self.usual - self.middle).max(0.0))
+    }
+
+    /// Takes where the device has been for days for a new regime, which is learned like that of a new device.
+    fn settle(&mut self) {
+        self.bank.forget();
+        self.reach.widen();
+        (self.smooth, self.usual, self.middle) = (0.0, 0.0, 0.0);
+        (self.age, self.watched, self.away) = (0.0, 0.0, 0.0);
+        (self.has_left, self.calm) = (false, Calm::EMPTY);
+    }
+
     /// The distance against its usual upper end, which moves by `step`.
     fn compare(&mut self, step: f64) -> f64 {
         let distance = (self.smooth + 1e-3).ln();
         if self.age <= SETTLED + 1.0 {
             self.usual = distance;
+            self.middle = distance;
             return 0.0;
         }
         self.usual += if distance > self.usual {
@@ -122,8 +169,13 @@ impl Place {
         } else {
             -step * (1.0 - SHARE)
         };
+        self.middle += if distance > self.middle {
+            0.5 * step
+        } else {
+            -0.5 * step
+        };
         let beyond = distance - self.usual;
-        let bar = if self.has_left { -LEAVES } else { LEAVES };
+        let bar = if self.has_left { -self.back() } else { LEAVES };
         self.has_left = beyond > bar;
         beyond - bar
     }
@@ -136,10 +188,12 @@ impl Place {
     pub(crate) fn write(&self, to: &mut Writer<'_>) {
         self.bank.write(to);
         self.reach.write(to);
-        [self.smooth, self.usual, self.age, self.watched]
+        [self.smooth, self.usual, self.middle, self.age, self.watched]
             .iter()
             .for_each(|it| to.double(*it));
         to.byte(u8::from(self.has_left));
+        to.double(self.away);
+        self.calm.write(to);
     }
 
     pub(crate) fn read(from: &mut Reader<'_>, n_signals: usize) -> Result<Self, StateError> {
@@ -148,9 +202,12 @@ impl Place {
             reach: Reach::read(from, n_signals)?,
             smooth: from.double()?,
             usual: from.double()?,
+            middle: from.double()?,
             age: from.double()?,
             watched: from.double()?,
             has_left: from.byte()? != 0,
+            away: from.double()?,
+            calm: Calm::read(from)?,
         })
     }
 }

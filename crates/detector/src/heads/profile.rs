@@ -19,6 +19,9 @@ pub(crate) struct Profile<const N: usize> {
     seasonal_error: f64,
 }
 
+/// Visits are counted up to so many: half a byte, and more than the blend tells apart.
+const MANY: u8 = 15;
+
 const NONE: u8 = u8::MAX;
 
 impl<const N: usize> Profile<N> {
@@ -70,14 +73,16 @@ impl<const N: usize> Profile<N> {
         let blend = LEAST_BLEND.max(1.0 / (f64::from(self.visits[at]) + 1.0));
         let bin = f64::from(self.bins[at]);
         self.bins[at] = (bin + blend * (self.sum / f64::from(self.taken) - bin)) as f32;
-        self.visits[at] = self.visits[at].saturating_add(1);
+        self.visits[at] = (self.visits[at] + 1).min(MANY);
         self.sum = 0.0;
         self.taken = 0;
     }
 
     pub(crate) fn write(&self, to: &mut Writer<'_>) {
         self.bins.iter().for_each(|it| to.single(*it));
-        self.visits.iter().for_each(|it| to.byte(*it));
+        for pair in self.visits.chunks(2) {
+            to.byte(pair[0] | pair.get(1).map_or(0, |it| it << 4));
+        }
         to.byte(self.open);
         to.count(self.taken);
         [self.sum, self.flat_error, self.seasonal_error]
@@ -90,8 +95,12 @@ impl<const N: usize> Profile<N> {
         for bin in &mut it.bins {
             *bin = from.single()?;
         }
-        for visits in &mut it.visits {
-            *visits = from.byte()?;
+        for pair in it.visits.chunks_mut(2) {
+            let both = from.byte()?;
+            pair[0] = both & MANY;
+            if let Some(second) = pair.get_mut(1) {
+                *second = both >> 4;
+            }
         }
         it.open = from.byte()?;
         it.taken = from.count()?;

@@ -49,6 +49,13 @@ impl Reach {
         ((farthest + 1e-3) / LEAVES).ln()
     }
 
+    /// Takes where the signals are for part of their ranges.
+    pub(crate) fn widen(&mut self) {
+        for it in self.0.iter_mut().filter(|it| it.low <= it.high) {
+            (it.low, it.high) = (it.low.min(it.smooth), it.high.max(it.smooth));
+        }
+    }
+
     pub(crate) fn write(&self, to: &mut Writer<'_>) {
         for it in &self.0 {
             [it.smooth, it.low, it.high].iter().for_each(|it| to.single(*it));

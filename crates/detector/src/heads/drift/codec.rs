@@ -3,6 +3,7 @@
 use super::doubt::Doubt;
 use super::{Former, Level, Profile, SignalDrift};
 use crate::features::StateError;
+use crate::heads::calm::Calm;
 use crate::heads::codec::{Reader, Writer};
 
 impl SignalDrift {
@@ -31,6 +32,7 @@ impl SignalDrift {
         self.former.write(to);
         self.doubt.write(to);
         to.byte(u8::from(self.is_alone));
+        self.calm.write(to);
     }
 
     pub(super) fn read(from: &mut Reader<'_>) -> Result<Self, StateError> {
@@ -64,6 +66,7 @@ impl SignalDrift {
             former: Former::read(from)?,
             doubt: Doubt::read(from)?,
             is_alone: from.byte()? != 0,
+            calm: Calm::read(from)?,
         })
     }
 }

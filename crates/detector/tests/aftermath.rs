@@ -1,0 +1,125 @@
+//! What comes after something odd: a new set point is learned, a signal that falls silent does not make the others odd, one
+//! impossible value moves no range, and what has ended is told no longer.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use detector::{BaselinePass, DeviceState, FeaturePass, Model, Plan};
+use domain::{DeviceId, Measurement, Reading, Signals, Timestamp, Values, Verdict};
+
+/// Readings in a day, one every minute.
+const DAY: i64 = 1_440;
+
+/// Days of training.
+const TRAINED: i64 = 14;
+
+/// Noise of standard deviation 1, the same on every machine: the sum of twelve even numbers.
+fn noise(at: i64) -> f64 {
+    let even = |nth: u64| {
+        let mixed = ((at * 24).cast_unsigned() + nth).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let mixed = (mixed ^ (mixed >> 29)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        ((mixed ^ (mixed >> 32)) >> 11) as f64 / (1_u64 << 53) as f64
+    };
+    (0..12).map(even).sum::<f64>() - 6.0
+}
+
+/// A room and its machine, both with the course of the day.
+fn usual(at: i64) -> [Option<f64>; 2] {
+    let day = (at as f64 / DAY as f64 * std::f64::consts::TAU).sin();
+    [
+        Some(21.0 + 1.5 * day + 0.25 * noise(2 * at)),
+        Some(1.3 + 0.1 * day + 0.08 * noise(2 * at + 1)),
+    ]
+}
+
+fn reading(at: i64, values: [Option<f64>; 2]) -> Reading {
+    let value = |it: Option<f64>| it.map(|it| Measurement::new(it, "x").unwrap());
+    Reading {
+        device_id: DeviceId::new("room").unwrap(),
+        timestamp: Timestamp::from_secs(at * 60),
+        values: Values::new(values.map(value).to_vec()),
+        location: None,
+        device_type: None,
+        truth: None,
+    }
+}
+
+fn trained() -> Model {
+    let training = || (0..TRAINED * DAY).map(|at| reading(at, usual(at)));
+    let mut baselines = BaselinePass::new(&Signals::default());
+    training().for_each(|it| baselines.push(&it));
+    let plan = Plan::default().check().unwrap();
+    let mut pass = FeaturePass::new(plan, Signals::default(), baselines.finish());
+    training().for_each(|it| pass.push(&it));
+    pass.fit("m-0001".into(), Timestamp::EPOCH, 2).unwrap().0
+}
+
+/// The verdicts of so many days after a training and a day on which all is well. `what` changes the usual values, the
+/// minute counted from the end of that day.
+fn verdicts(days: i64, what: impl Fn(i64, [Option<f64>; 2]) -> [Option<f64>; 2]) -> Vec<Verdict> {
+    let model = trained();
+    let mut state = DeviceState::new(&model.signals);
+    let begins = (TRAINED + 1) * DAY;
+    let all = (0..begins + days * DAY).map(|at| {
+        let values = if at < begins {
+            usual(at)
+        } else {
+            what(at - begins, usual(at))
+        };
+        model.step(&mut state, &reading(at, values))
+    });
+    all.collect::<Vec<_>>().split_off(begins as usize)
+}
+
+fn flagged(verdicts: &[Verdict]) -> usize {
+    verdicts.iter().filter(|it| it.is_anomaly).count()
+}
+
+#[test]
+fn a_set_point_that_was_changed_for_good_is_usual_after_two_days() {
+    let verdicts = verdicts(5, |_, [room, machine]| [room.map(|it| it + 4.0), machine]);
+    assert!(flagged(&verdicts[..60]) > 50, "it is told when it happens");
+    let later = flagged(&verdicts[3 * DAY as usize..]);
+    assert!(later < 30, "{later} of two days");
+}
+
+#[test]
+fn a_signal_that_falls_silent_does_not_make_the_others_odd() {
+    let verdicts = verdicts(5, |_, [room, _]| [room, None]);
+    let all = flagged(&verdicts);
+    assert!(all < 400, "{all} of five days");
+    assert_eq!(flagged(&verdicts[3 * DAY as usize..]), 0);
+}
+
+#[test]
+fn one_impossible_value_moves_the_expected_range_of_no_later_hour() {
+    let spike = |at: i64, usual: [Option<f64>; 2]| match at {
+        700 => [Some(80.0), usual[1]],
+        _ => usual,
+    };
+    let (with, without) = (verdicts(3, spike), verdicts(3, |_, usual| usual));
+    let middle = |it: &Verdict| {
+        let range = it.signals[0].unwrap().expected.unwrap();
+        f64::midpoint(range.low, range.high)
+    };
+    assert!(with[700].is_anomaly);
+    for (at, (with, without)) in with.iter().zip(&without).enumerate().skip(701) {
+        let moved = (middle(with) - middle(without)).abs();
+        assert!(moved < 0.1, "{moved} at {at}");
+    }
+}
+
+#[test]
+fn what_has_ended_is_told_no_longer() {
+    let restless = |at: i64, [room, machine]: [Option<f64>; 2]| match at % 360 {
+        0..60 => [room.map(|it| it + 1.5 * noise(at + 7_000_000)), machine],
+        _ => [room, machine],
+    };
+    let verdicts = verdicts(5, restless);
+    let (mut during, mut after) = (0, 0);
+    for event in verdicts.chunks_exact(360) {
+        during += flagged(&event[..60]);
+        after += flagged(&event[60..120]);
+    }
+    assert!(during > 20 * 25, "{during} of 1200 readings of twenty events");
+    assert!(after < 20 * 15, "{after} of the 1200 readings after them");
+}
