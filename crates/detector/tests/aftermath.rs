@@ -22,8 +22,11 @@ fn noise(at: i64) -> f64 {
     (0..12).map(even).sum::<f64>() - 6.0
 }
 
+/// The values of a room and of its machine.
+type Values2 = [Option<f64>; 2];
+
 /// A room and its machine, both with the course of the day.
-fn usual(at: i64) -> [Option<f64>; 2] {
+fn usual(at: i64) -> Values2 {
     let day = (at as f64 / DAY as f64 * std::f64::consts::TAU).sin();
     [
         Some(21.0 + 1.5 * day + 0.25 * noise(2 * at)),
@@ -31,7 +34,13 @@ fn usual(at: i64) -> [Option<f64>; 2] {
     ]
 }
 
-fn reading(at: i64, values: [Option<f64>; 2]) -> Reading {
+/// The same, where the room wanders slowly and hardly shakes.
+fn slow(at: i64) -> Values2 {
+    let room = 21.0 + 1.5 * (at as f64 / 67.0).sin() + 1.1 * (at as f64 / 29.3).sin() + 0.02 * noise(2 * at);
+    [Some(room), usual(at)[1]]
+}
+
+fn reading(at: i64, values: Values2) -> Reading {
     let value = |it: Option<f64>| it.map(|it| Measurement::new(it, "x").unwrap());
     Reading {
         device_id: DeviceId::new("room").unwrap(),
@@ -43,7 +52,7 @@ fn reading(at: i64, values: [Option<f64>; 2]) -> Reading {
     }
 }
 
-fn trained() -> Model {
+fn trained(usual: fn(i64) -> Values2) -> Model {
     let training = || (0..TRAINED * DAY).map(|at| reading(at, usual(at)));
     let mut baselines = BaselinePass::new(&Signals::default());
     training().for_each(|it| baselines.push(&it));
@@ -55,8 +64,12 @@ fn trained() -> Model {
 
 /// The verdicts of so many days after a training and a day on which all is well. `what` changes the usual values, the
 /// minute counted from the end of that day.
-fn verdicts(days: i64, what: impl Fn(i64, [Option<f64>; 2]) -> [Option<f64>; 2]) -> Vec<Verdict> {
-    let model = trained();
+fn verdicts(days: i64, what: impl Fn(i64, Values2) -> Values2) -> Vec<Verdict> {
+    verdicts_of(usual, days, what)
+}
+
+fn verdicts_of(usual: fn(i64) -> Values2, days: i64, what: impl Fn(i64, Values2) -> Values2) -> Vec<Verdict> {
+    let model = trained(usual);
     let mut state = DeviceState::new(&model.signals);
     let begins = (TRAINED + 1) * DAY;
     let all = (0..begins + days * DAY).map(|at| {
@@ -92,7 +105,7 @@ fn a_signal_that_falls_silent_does_not_make_the_others_odd() {
 
 #[test]
 fn one_impossible_value_moves_the_expected_range_of_no_later_hour() {
-    let spike = |at: i64, usual: [Option<f64>; 2]| match at {
+    let spike = |at: i64, usual: Values2| match at {
         700 => [Some(80.0), usual[1]],
         _ => usual,
     };
@@ -109,8 +122,24 @@ fn one_impossible_value_moves_the_expected_range_of_no_later_hour() {
 }
 
 #[test]
-fn what_has_ended_is_told_no_longer() {
-    let restless = |at: i64, [room, machine]: [Option<f64>; 2]| match at % 360 {
+fn a_roughness_of_two_steps_is_told_no_longer_than_it_lasts() {
+    let lifted = |at: i64, [room, machine]: Values2| match at % 360 {
+        0..10 => [room.map(|it| it + 6.0), machine],
+        _ => [room, machine],
+    };
+    let after: usize = verdicts_of(slow, 5, lifted)
+        .chunks_exact(360)
+        .map(|it| flagged(&it[20..120]))
+        .sum();
+    assert!(
+        after < 400,
+        "{after} of 2000 readings from ten minutes after each of twenty events"
+    );
+}
+
+#[test]
+fn restlessness_that_comes_again_is_told_while_it_lasts() {
+    let restless = |at: i64, [room, machine]: Values2| match at % 360 {
         0..60 => [room.map(|it| it + 1.5 * noise(at + 7_000_000)), machine],
         _ => [room, machine],
     };

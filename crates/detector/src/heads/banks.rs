@@ -89,7 +89,8 @@ impl Bank {
         })
     }
 
-    /// The squared distance of a vector given by its deviations from the mean, in the signals that it has: the others are not a number.
+    /// The squared distance of a vector given by its deviations from the mean. A missing signal is not a number, and the
+    /// distance is that of the others (the marginal one).
     pub(crate) fn square(&self, deviations: &[f64], care: &Care) -> f64 {
         let mut square = 0.0;
         let mut from = 0;
@@ -101,7 +102,7 @@ impl Bank {
         square
     }
 
-    /// Takes a vector in by the given weight, and by less of it when it is to be trusted less.
+    /// Takes the signals that a vector has in by the given weight, and by less of it when it is to be trusted less.
     pub(crate) fn absorb(&mut self, deviations: &[f64], trust: f64, weight: f64) {
         let mut from = 0;
         for group in groups(self.mean.len()) {
@@ -139,7 +140,8 @@ impl Bank {
 }
 
 /// The squared length of the solution of `L y = deviations`, where `L` is the Cholesky factor of the shrunk covariance;
-/// found column by column, without roots (Golub and Van Loan, *Matrix Computations*, 4.1.2).
+/// found column by column, without roots (Golub and Van Loan, *Matrix Computations*, 4.1.2). Missing signals, which are
+/// not a number, are left out of both.
 fn solve(covariance: &[f64], deviations: &[f64], care: &Care) -> f64 {
     let side = deviations.len();
     let mut left = [0.0; GROUP];

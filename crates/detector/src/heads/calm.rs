@@ -1,6 +1,6 @@
 //! The end of something odd: what is usual again for a while is believed before a mean over a longer time has forgotten.
 //!
-//! Without it a fault that has ended is told for as long as the means remember it: of the readings up to an hour after it a third.
+//! Without it two steps of a slow signal, one into a fault and one out of it, are told for as long as the mean remembers them.
 
 use super::codec::{Reader, Writer};
 use crate::features::StateError;
