@@ -93,6 +93,8 @@ export const checks = [
     await page.keyboard.press("Enter");
     const snoozed = await until("snoozed", now, (it) => it.state === "snoozed");
     assert.equal(snoozed.audit.at(-1).note, "a part is ordered");
+    // The server may have it before the page has its answer: Escape leaves the question first, and then the drawer.
+    await page.locator("#ask").waitFor({ state: "detached" });
     await page.keyboard.press("Escape");
     await page.locator("#drawer").waitFor({ state: "detached" });
   })],
