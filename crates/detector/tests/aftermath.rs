@@ -1,5 +1,5 @@
 //! What comes after something odd: a new set point is learned, a signal that falls silent does not make the others odd, one
-//! impossible value moves no range, and what has ended is told no longer.
+//! impossible value moves no range, what has ended is told no longer, and what is expected goes on meanwhile.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -144,11 +144,60 @@ fn restlessness_that_comes_again_is_told_while_it_lasts() {
         _ => [room, machine],
     };
     let verdicts = verdicts(5, restless);
-    let (mut during, mut after) = (0, 0);
+    let (mut told, mut during, mut after) = (0, 0, 0);
     for event in verdicts.chunks_exact(360) {
+        told += usize::from(flagged(&event[..60]) >= 6);
         during += flagged(&event[..60]);
         after += flagged(&event[60..120]);
     }
-    assert!(during > 20 * 25, "{during} of 1200 readings of twenty events");
-    assert!(after < 20 * 15, "{after} of the 1200 readings after them");
+    assert!(
+        told == 20 && during > 20 * 15,
+        "{told} of twenty events, {during} of their 1200 readings"
+    );
+    assert!(after < 20 * 8, "{after} of the 1200 readings after them");
+}
+
+/// The readings of the twelve hours after something of six hours that began at each quarter of a day: how many are flagged,
+/// and how many lie outside what was expected, of those from the second hour on.
+fn afterwards(what: impl Fn(Values2) -> Option<Values2>) -> (usize, usize) {
+    let model = trained(usual);
+    let (mut flagged, mut outside) = (0, 0);
+    for quarter in 0..4 {
+        let mut state = DeviceState::new(&model.signals);
+        let begins = (TRAINED + 1) * DAY + quarter * DAY / 4;
+        let ends = begins + DAY / 4;
+        for at in 0..ends + DAY / 2 {
+            let values = if (begins..ends).contains(&at) {
+                what(usual(at))
+            } else {
+                Some(usual(at))
+            };
+            let Some(values) = values else { continue };
+            let verdict = model.step(&mut state, &reading(at, values));
+            if at >= ends + 60 {
+                flagged += usize::from(verdict.is_anomaly);
+                let expected = verdict.signals[0].as_ref().unwrap().expected.unwrap();
+                outside += usize::from(!(expected.low..=expected.high).contains(&values[0].unwrap()));
+            }
+        }
+    }
+    (flagged, outside)
+}
+
+#[test]
+fn while_a_device_is_silent_what_is_expected_of_it_goes_on_with_the_day() {
+    let (flagged, outside) = afterwards(|_| None);
+    assert!(
+        flagged < 10 && outside < 10,
+        "{flagged} flagged, {outside} outside, of 2640"
+    );
+}
+
+#[test]
+fn while_a_device_deviates_what_is_expected_of_it_goes_on_with_the_day() {
+    let (flagged, outside) = afterwards(|[room, machine]| Some([room.map(|it| it + 12.0), machine]));
+    assert!(
+        flagged < 10 && outside < 10,
+        "{flagged} flagged, {outside} outside, of 2640"
+    );
 }

@@ -134,6 +134,12 @@ impl Timestamp {
         (self.as_secs().rem_euclid(86_400) / 3_600) as u8
     }
 
+    /// The seconds since midnight in UTC.
+    #[must_use]
+    pub fn second_of_day(self) -> f64 {
+        self.0.rem_euclid(86_400_000_000) as f64 / 1e6
+    }
+
     /// The day of the week in UTC, Monday 0 to Sunday 6.
     #[must_use]
     pub fn weekday(self) -> u8 {

@@ -37,6 +37,13 @@ impl Level {
         self.trend *= 1.0 - FADES * weight;
     }
 
+    /// Goes on unseen for so many units, as if every value lay so far off; `weight` is that of one unit.
+    pub(crate) fn coast(&mut self, moved: f64, weight: f64, units: f64) {
+        self.value += units * (weight * moved + self.trend);
+        self.trend += TREND * weight * weight * moved * units;
+        self.trend *= 1.0 - FADES * weight * units;
+    }
+
     /// Goes to where the signal is now, the `nth` reading since it was taken to be a new level.
     pub(crate) fn adopt(&mut self, moved: f64, weights: &Weights, nth: u32) {
         self.value += weights.level.max(1.0 / f64::from(nth.max(1))) * moved;

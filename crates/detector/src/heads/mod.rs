@@ -14,6 +14,7 @@ mod moment;
 mod place;
 mod profile;
 mod reach;
+mod silence;
 mod sketch;
 mod tail;
 mod tempo;

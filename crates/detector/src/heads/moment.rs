@@ -2,6 +2,7 @@
 
 use domain::{Reading, Values};
 
+use super::silence::Silence;
 use super::tempo::{Heard, Pace, Weights};
 
 /// Whether a device learns.
@@ -22,6 +23,8 @@ pub(crate) struct Moment<'a> {
     pub(crate) weights: Weights,
     /// Seconds since the reading before, as far as they count.
     pub(crate) seconds: f64,
+    /// The part of a silence that is too long to count.
+    pub(crate) silence: Silence,
     pub(crate) pace: &'a Pace,
     /// Units since each signal had a value, beyond those of this reading.
     pub(crate) pending: &'a [f64],
@@ -47,6 +50,11 @@ impl<'a> Moment<'a> {
             is_weekend: reading.timestamp.weekday() >= 5,
             weights: pace.weights(heard.units),
             seconds: heard.seconds,
+            silence: Silence::new(
+                reading.timestamp.second_of_day() - heard.seconds,
+                heard.missed,
+                heard.seconds / heard.units,
+            ),
             pace,
             pending,
             is_learning: learning == Learning::On,

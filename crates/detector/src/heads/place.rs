@@ -8,7 +8,6 @@
 use domain::MAX_SIGNALS;
 
 use super::banks::{Bank, Care};
-use super::calm::Calm;
 use super::codec::{Reader, Writer};
 use super::drift::SPOKEN;
 use super::moment::Moment;
@@ -45,6 +44,10 @@ const LEAVES: f64 = 0.2;
 /// for one whose distance hardly changes, a fifth below would be less than it ever is.
 const BACK: f64 = 0.25;
 
+/// The smoothed distance of a device that has left goes down so many times as fast as it went up: what has ended is told no
+/// longer.
+const SOONER: f64 = 8.0;
+
 /// A device that has been away from its places for so many seconds has new ones.
 const SETTLES: f64 = 2.0 * 86_400.0;
 
@@ -60,8 +63,6 @@ pub(crate) struct Place {
     bank: Bank,
     reach: Reach,
     smooth: f64,
-    /// The distances since the device seems to be back.
-    calm: Calm,
     /// The logarithm of the usual upper end of `smooth`.
     usual: f64,
     /// The same of its median.
@@ -74,13 +75,23 @@ pub(crate) struct Place {
     watched: f64,
 }
 
+/// The distance a signal of a square over `present` signals, such as it would be over all of them: that of few scatters
+/// more. By the cube root of a chi-square, which is nearly normal (Wilson and Hilferty 1931).
+fn comparable(square: f64, present: f64, all: f64) -> f64 {
+    if present == all || present == 0.0 {
+        return (square / all).sqrt();
+    }
+    let spread = |signals: f64| 2.0 / (9.0 * signals);
+    let normal = ((square / present).cbrt() - (1.0 - spread(present))) / spread(present).sqrt();
+    (1.0 - spread(all) + normal * spread(all).sqrt()).max(0.0).powf(1.5)
+}
+
 impl Place {
     pub(crate) fn new(n_signals: usize) -> Self {
         Self {
             bank: Bank::new(n_signals),
             reach: Reach::new(n_signals),
             smooth: 0.0,
-            calm: Calm::EMPTY,
             usual: 0.0,
             middle: 0.0,
             has_left: false,
@@ -117,7 +128,7 @@ impl Place {
         }
         let deviations = &deviations[..moment.values.len()];
         let distance = if speaks {
-            (self.bank.square(deviations, &CARE) / f64::max(present, 1.0)).sqrt()
+            comparable(self.bank.square(deviations, &CARE), present, deviations.len() as f64)
         } else {
             0.0
         };
@@ -127,11 +138,12 @@ impl Place {
         } else {
             distance
         };
-        self.smooth += moment.weights.smooth.max(early) * (felt - self.smooth);
-        let is_usual = self.has_left && distance <= (self.usual - self.back()).exp();
-        if let Some(mean) = self.calm.step(distance, is_usual, units) {
-            self.smooth = mean;
-        }
+        let sooner = if self.has_left && felt < self.smooth {
+            SOONER
+        } else {
+            1.0
+        };
+        self.smooth += (sooner * moment.weights.smooth).max(early).min(1.0) * (felt - self.smooth);
         self.bank.absorb(
             deviations,
             CARE.trust(distance, moment.is_learning),
@@ -153,7 +165,7 @@ impl Place {
         self.reach.widen();
         (self.smooth, self.usual, self.middle) = (0.0, 0.0, 0.0);
         (self.age, self.watched, self.away) = (0.0, 0.0, 0.0);
-        (self.has_left, self.calm) = (false, Calm::EMPTY);
+        self.has_left = false;
     }
 
     /// The distance against its usual upper end, which moves by `step`.
@@ -193,7 +205,6 @@ impl Place {
             .for_each(|it| to.double(*it));
         to.byte(u8::from(self.has_left));
         to.double(self.away);
-        self.calm.write(to);
     }
 
     pub(crate) fn read(from: &mut Reader<'_>, n_signals: usize) -> Result<Self, StateError> {
@@ -207,7 +218,27 @@ impl Place {
             watched: from.double()?,
             has_left: from.byte()? != 0,
             away: from.double()?,
-            calm: Calm::read(from)?,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The distance of which `share` of readings stay short, found from the chi-square quantile of one signal or of two.
+    #[track_caller]
+    fn check(one: f64, two: f64) {
+        let found = comparable(one, 1.0, 2.0);
+        let expected = comparable(two, 2.0, 2.0);
+        assert!((found / expected - 1.0).abs() < 0.03, "{found} {expected}");
+    }
+
+    #[test]
+    fn the_distance_of_one_signal_is_as_rare_as_that_of_two() {
+        check(0.454_9, 1.386_3);
+        check(2.705_5, 4.605_2);
+        check(3.841_5, 5.991_5);
+        check(6.634_9, 9.210_3);
     }
 }

@@ -22,6 +22,9 @@ pub(crate) struct Profile<const N: usize> {
 /// Visits are counted up to so many: half a byte, and more than the blend tells apart.
 const MANY: u8 = 15;
 
+/// The course of the day is known once an hour was seen so often.
+const SEVERAL: u8 = 2;
+
 const NONE: u8 = u8::MAX;
 
 impl<const N: usize> Profile<N> {
@@ -41,16 +44,24 @@ impl<const N: usize> Profile<N> {
             self.close();
             self.open = bin;
         }
-        let at = usize::from(bin);
-        if self.visits[at] == 0 {
+        if self.visits[usize::from(bin)] == 0 {
             return 0.0;
         }
-        let skill = if self.flat_error > 0.0 {
+        self.skill() * f64::from(self.bins[usize::from(bin)])
+    }
+
+    /// What it expects in a bin, once that was seen on several days.
+    pub(crate) fn course(&self, bin: u8) -> Option<f64> {
+        let at = usize::from(bin);
+        (self.visits[at] >= SEVERAL).then(|| self.skill() * f64::from(self.bins[at]))
+    }
+
+    fn skill(&self) -> f64 {
+        if self.flat_error > 0.0 {
             (1.0 - self.seasonal_error / self.flat_error).clamp(0.0, 1.0)
         } else {
             0.0
-        };
-        skill * f64::from(self.bins[at])
+        }
     }
 
     /// Takes in a deviation from the level in the open bin.

@@ -148,6 +148,11 @@ impl Pace {
         }
     }
 
+    /// The weight of one unit in a level.
+    pub(crate) fn level(&self) -> f64 {
+        self.unit.level
+    }
+
     /// The weights after so many units.
     #[expect(
         clippy::float_cmp,
@@ -192,6 +197,7 @@ impl Rhythm {
             return Heard {
                 units: 1.0,
                 seconds: 0.0,
+                missed: 0.0,
             };
         };
         if self.seen == 0 {
@@ -213,6 +219,7 @@ impl Rhythm {
         Heard {
             units,
             seconds: counted,
+            missed: seconds - counted,
         }
     }
 }
@@ -222,6 +229,8 @@ impl Rhythm {
 pub(crate) struct Heard {
     pub(crate) units: f64,
     pub(crate) seconds: f64,
+    /// The rest of a silence that is too long to count, in seconds.
+    pub(crate) missed: f64,
 }
 
 #[cfg(test)]

@@ -1,10 +1,13 @@
 //! What head A remembers of one signal, as bytes and back.
 
+use super::SignalDrift;
 use super::doubt::Doubt;
-use super::{Former, Level, Profile, SignalDrift};
 use crate::features::StateError;
 use crate::heads::calm::Calm;
 use crate::heads::codec::{Reader, Writer};
+use crate::heads::former::Former;
+use crate::heads::level::Level;
+use crate::heads::profile::Profile;
 
 impl SignalDrift {
     pub(super) fn write(&self, to: &mut Writer<'_>) {
