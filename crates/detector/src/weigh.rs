@@ -18,9 +18,6 @@ const UNKNOWN: u64 = 30;
 /// The expected range reaches so many scales to either side, or to where a value alone is anomalous.
 const EXPECTED: f64 = 3.0;
 
-/// A signal takes part in an anomaly from this share of the heaviest signal's part.
-const TAKES_PART: f64 = 0.5;
-
 /// No part is told lower than this.
 const LEAST: f64 = -9.0;
 
@@ -210,9 +207,10 @@ impl Model {
         } else {
             (it.combined.score + share.max(1e-9).ln()).max(LEAST)
         };
+        let score = self.line_of(it) - score;
         Some(Judgement {
-            score: self.line_of(it) - score,
-            is_anomaly: it.is_anomaly && (is_heaviest || share >= TAKES_PART),
+            score,
+            is_anomaly: it.is_anomaly && score < 0.0,
             expected: self.expected(it, at),
         })
     }

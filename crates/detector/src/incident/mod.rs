@@ -19,6 +19,11 @@ use crate::symptom::Sign;
 /// So many signals of an incident are remembered, the heaviest.
 pub const MAX_CULPRITS: usize = 3;
 
+/// An incident stays one for so many times as long as was usually between its anomalous readings, and for so many of the
+/// device's usual intervals at most.
+const BETWEEN: f64 = 3.0;
+const LONGEST_QUIET: f64 = 60.0;
+
 /// When incidents open and close.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct IncidentRules {
@@ -126,6 +131,13 @@ impl Incident {
         it
     }
 
+    /// For how many seconds it must be quiet to be over: what is odd now and then is quiet in between.
+    fn quiet(&self, rules: &IncidentRules) -> f64 {
+        let between = self.last.seconds_since(self.began) / self.readings.saturating_sub(1).max(1) as f64;
+        let longer = (BETWEEN * between).min(LONGEST_QUIET * self.interval);
+        rules.quiet(self.interval).max(longer)
+    }
+
     /// Adds what is odd about a signal. A signal that finds no place takes that of the lightest, once it is heavier.
     fn gather(&mut self, symptom: &crate::symptom::Symptom) {
         let of = |it: &Option<Culprit>| it.is_some_and(|it| usize::from(it.signal) == symptom.signal);
@@ -160,9 +172,7 @@ impl Watch {
         }
         let (stage, happening) = match self.stage {
             Stage::Open(incident) if sign.is_anomaly => (Stage::Open(Incident::with(Some(incident), sign)), None),
-            Stage::Open(incident) if sign.at.seconds_since(incident.last) < rules.quiet(incident.interval) => {
-                (self.stage, None)
-            }
+            Stage::Open(incident) if sign.at.seconds_since(incident.last) < incident.quiet(rules) => (self.stage, None),
             Stage::Open(incident) => (Stage::default(), Some(Happening::Closed(incident))),
             Stage::Calm {
                 recent,

@@ -109,7 +109,7 @@ fn bus(app: &App) {
     gauge!(OLDEST).set(clock::now().before(backlog.oldest_wait).as_secs_f64());
 }
 
-/// Nothing has shifted before anything was judged.
+/// Nothing has shifted before enough was judged to tell.
 fn drift(app: &App) {
     let shift = app.drift.shift();
     for (at, signal) in app.config.signals.iter().enumerate() {

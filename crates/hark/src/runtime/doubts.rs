@@ -9,22 +9,26 @@ use serde::{Deserialize, Serialize};
 pub(crate) struct Doubts {
     pub(crate) now: Vec<Doubt>,
     places: Places,
+    /// Whether the newest reading names another place than the one before: it is held against what was there.
+    has_moved: bool,
 }
 
 impl Doubts {
     /// Takes in a reading and the doubts about it.
     pub(crate) fn hear(&mut self, reading: &Reading, doubts: Vec<Doubt>) {
         self.now = doubts;
+        let (place, named) = (self.places.now.as_ref(), reading.location.as_deref());
+        self.has_moved = place.is_some() && named.is_some() && place != named;
         self.now
             .extend(self.places.hear(reading.location.as_deref(), reading.timestamp));
     }
 
-    /// Whether they leave no reading of a machine to tell of: a value that cannot be, or that of another machine. One
-    /// value for ever may be a machine that stands still, and is told.
+    /// Whether they leave no reading of a machine to tell of: a value that cannot be, or that of another machine, as the first
+    /// one from another place may be. One value for ever may be a machine that stands still, and is told.
     pub(crate) fn speak_against(&self) -> bool {
         let is_no_reading =
             |it: &Doubt| matches!(it, Doubt::Impossible { .. } | Doubt::Jumped { .. } | Doubt::TwoPlaces);
-        self.now.iter().any(is_no_reading)
+        self.has_moved || self.now.iter().any(is_no_reading)
     }
 }
 
@@ -61,8 +65,8 @@ impl From<PlacesRow> for Doubts {
             back: row.back.map(Timestamp::from_micros),
         };
         Self {
-            now: Vec::new(),
             places,
+            ..Self::default()
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use detector::{Model, Shift, ShiftMeter};
-use domain::Judged;
+use domain::{Judged, Timestamp};
 
 /// Half of what is counted is forgotten after as many readings as this part of the training had: hours of the day and
 /// days of the week then weigh as they did there.
@@ -12,6 +12,10 @@ const PART: f64 = 0.25;
 /// But not before so many.
 const LEAST: f64 = 10_000.0;
 
+/// Nor is anything told before readings of so many seconds were counted, or of as many as the training had: an hour is not
+/// like a day, whatever has shifted.
+const DAY: f64 = 86_400.0;
+
 /// Counts what a model judges, and begins anew with each model.
 #[derive(Default)]
 pub(crate) struct Drift(Mutex<Option<Counted>>);
@@ -19,6 +23,8 @@ pub(crate) struct Drift(Mutex<Option<Counted>>);
 struct Counted {
     model: Arc<Model>,
     meter: ShiftMeter,
+    /// The times of the oldest and of the newest reading that was counted.
+    span: Option<(Timestamp, Timestamp)>,
 }
 
 impl Drift {
@@ -33,18 +39,26 @@ impl Drift {
                     model.signals.len(),
                     (PART * model.provenance.readings as f64).max(LEAST),
                 ),
+                span: None,
             }),
         };
         for judged in readings {
             if let Some(verdict) = judged.verdict.as_ref().filter(|it| it.model_version == model.version) {
+                let at = judged.reading.timestamp;
+                let (oldest, newest) = counted.span.unwrap_or((at, at));
+                counted.span = Some((oldest.min(at), newest.max(at)));
                 counted.meter.take(model, &judged.reading, verdict);
             }
         }
     }
 
-    /// How far what was counted lies from the training; none before anything was.
+    /// How far what was counted lies from the training; none before enough was.
     pub(crate) fn shift(&self) -> Option<Shift> {
         let counted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        counted.as_ref().map(|it| it.meter.shift(&it.model))
+        let counted = counted.as_ref()?;
+        let (oldest, newest) = counted.span?;
+        let provenance = &counted.model.provenance;
+        let wanted = provenance.to.seconds_since(provenance.from).min(DAY);
+        (newest.seconds_since(oldest) >= wanted).then(|| counted.meter.shift(&counted.model))
     }
 }

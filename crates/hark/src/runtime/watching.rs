@@ -67,10 +67,14 @@ impl Watched {
             (sign.is_anomaly, sign.counts, sign.tells) = (false, false, false);
         }
         let rules = &telling.rules;
+        let goes_on = self.watch.open().is_some();
         let (watch, happening) = self.watch.step(sign, rules);
         self.watch = watch;
         if let Some(assessment) = assessment.filter(|_| sign.is_anomaly) {
-            self.worst.add(&assessment.verdict, sign.at, rules.quiet_seconds);
+            if !goes_on && sign.at.seconds_since(Timestamp::from_micros(self.worst.newest)) > rules.quiet_seconds {
+                self.worst = Worst::default();
+            }
+            self.worst.add(&assessment.verdict, sign.at);
         }
         let device_id = &reading.device_id;
         match (happening, self.watch.open()) {
@@ -146,10 +150,9 @@ impl Watched {
 }
 
 impl Worst {
-    fn add(&mut self, verdict: &Verdict, at: Timestamp, quiet_seconds: f64) {
-        let is_apart = at.seconds_since(Timestamp::from_micros(self.newest)) > quiet_seconds;
+    fn add(&mut self, verdict: &Verdict, at: Timestamp) {
         self.newest = at.as_micros();
-        if !(is_apart || verdict.score < self.score || self.reason.is_empty()) {
+        if !(verdict.score < self.score || self.reason.is_empty()) {
             return;
         }
         self.score = verdict.score;

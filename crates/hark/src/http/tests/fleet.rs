@@ -50,7 +50,8 @@ async fn what_cannot_be_believed_is_told_of_the_device() {
         post("1", 10, -1.0).await,
         json!([{"kind": "impossible", "signal": "vibration"}])
     );
-    assert_eq!(post("2", 20, 1.0).await, json!([]));
+    assert_eq!(post("2", 20, 14.0).await, json!([]));
+    assert_eq!(running.get("/api/v1/incidents").await.json()["incidents"], json!([]));
     assert_eq!(
         post("1", 30, 1.0).await,
         json!([{"kind": "two_places", "signal": null}])
@@ -68,10 +69,15 @@ async fn how_far_the_inputs_have_drifted_from_the_training_is_measured() {
         value.parse().unwrap()
     };
     assert_eq!(psi().await, 0.0);
-    let hot: Vec<String> = (400..440).map(|at| reading("pump-1", at, 45.0)).collect();
-    running
-        .post("/api/v1/readings", "application/x-ndjson", hot.join("\n"))
-        .await;
+    let hot = async |seconds: std::ops::Range<i64>| {
+        let readings: Vec<String> = seconds.step_by(10).map(|at| reading("pump-9", at, 45.0)).collect();
+        running
+            .post("/api/v1/readings", "application/x-ndjson", readings.join("\n"))
+            .await;
+    };
+    hot(-3_600..-2_000).await;
+    assert_eq!(psi().await, 0.0, "half an hour is not like the hour of the training");
+    hot(-2_000..600).await;
     assert!(psi().await > 0.25);
 }
 
