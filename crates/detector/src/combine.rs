@@ -27,6 +27,11 @@ const LEAST: f64 = 0.05;
 /// How far the evidence of place stands back without trust.
 const DISTRUST: f64 = 2.0;
 
+/// A value that stays the same for longer than it ever did counts as so many times the reference at once, and as so many times
+/// that at most.
+const FROZEN: f64 = 2.5;
+const LONGEST: f64 = 2.0;
+
 /// The forest counts from so many spreads beyond its usual upper end, and by so much for each.
 const FOREST: (f64, f64) = (1.0, 1.2);
 
@@ -48,6 +53,8 @@ pub(crate) enum Leading {
     Smooth,
     /// The roughness.
     Rough,
+    /// A value that does not change.
+    Frozen,
     /// Where the device is.
     Place,
 }
@@ -63,6 +70,10 @@ pub(crate) fn combine(kind: Kind, evidence: &Evidence, references: &[f64; 3], fa
         if ratio > most {
             (most, leading) = (ratio, it);
         }
+    }
+    let frozen = FROZEN * evidence.frozen.min(LONGEST);
+    if frozen > most {
+        (most, leading) = (frozen, Leading::Frozen);
     }
     let drift = (most + 1e-3).ln();
     if kind == Kind::Statistical {
@@ -88,6 +99,7 @@ pub(crate) fn part(signal: &SignalDrift, value: f64, leading: Leading, noise: f6
         Leading::Spike => f64::from(signal.parts[0]) / (noise * signal.doubt.factor()),
         Leading::Smooth => f64::from(signal.parts[1]) / signal.doubt.factor(),
         Leading::Rough => f64::from(signal.parts[2]),
+        Leading::Frozen => signal.frozen(),
         Leading::Place => signal.standing(value),
     }
 }
@@ -101,6 +113,7 @@ pub(crate) fn course(signal: &SignalDrift, part: f64, leading: Leading) -> Cours
         Leading::Smooth => Course::Rising,
         Leading::Rough if part < 0.0 => Course::Still,
         Leading::Rough => Course::Restless,
+        Leading::Frozen => Course::Still,
         Leading::Place => Course::Together,
     }
 }

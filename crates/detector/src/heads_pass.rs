@@ -188,6 +188,7 @@ impl HeadsPass {
         let device = row[0] as usize;
         let evidence = Evidence {
             banks: [row[1], row[2], row[3]],
+            frozen: 0.0,
             place: row[4],
             trust: self.trusts[device],
             surprise: 0.0,

@@ -52,7 +52,7 @@ fn reading(at: i64, values: Values2) -> Reading {
     }
 }
 
-fn trained(usual: fn(i64) -> Values2) -> Model {
+fn trained(usual: impl Fn(i64) -> Values2) -> Model {
     let training = || (0..TRAINED * DAY).map(|at| reading(at, usual(at)));
     let mut baselines = BaselinePass::new(&Signals::default());
     training().for_each(|it| baselines.push(&it));
@@ -68,7 +68,11 @@ fn verdicts(days: i64, what: impl Fn(i64, Values2) -> Values2) -> Vec<Verdict> {
     verdicts_of(usual, days, what)
 }
 
-fn verdicts_of(usual: fn(i64) -> Values2, days: i64, what: impl Fn(i64, Values2) -> Values2) -> Vec<Verdict> {
+fn verdicts_of(
+    usual: impl Fn(i64) -> Values2 + Copy,
+    days: i64,
+    what: impl Fn(i64, Values2) -> Values2,
+) -> Vec<Verdict> {
     let model = trained(usual);
     let mut state = DeviceState::new(&model.signals);
     let begins = (TRAINED + 1) * DAY;
@@ -200,4 +204,31 @@ fn while_a_device_deviates_what_is_expected_of_it_goes_on_with_the_day() {
         flagged < 10 && outside < 10,
         "{flagged} flagged, {outside} outside, of 2640"
     );
+}
+
+#[test]
+fn a_value_that_stays_the_same_for_longer_than_ever_is_told_and_is_stuck() {
+    let held = |at: i64, [room, machine]: Values2| match at {
+        0..60 => [usual((TRAINED + 1) * DAY)[0], machine],
+        _ => [room, machine],
+    };
+    let verdicts = verdicts_of(usual, 1, held);
+    assert!(verdicts[20..60].iter().all(|it| it.is_anomaly));
+    assert!(
+        verdicts[30].reasons[0].text.starts_with("temperature"),
+        "{:?}",
+        verdicts[30].reasons
+    );
+    assert_eq!(flagged(&verdicts[70..]), 0);
+}
+
+#[test]
+fn a_signal_whose_values_come_again_may_keep_one() {
+    let in_steps = |at: i64| usual(at).map(|it| it.map(|it| (it / 2.0).round() * 2.0));
+    let held = |at: i64, [room, machine]: Values2| match at {
+        0..60 => [in_steps((TRAINED + 1) * DAY)[0], machine],
+        _ => [room, machine],
+    };
+    let verdicts = verdicts_of(in_steps, 1, held);
+    assert!(flagged(&verdicts) < 10, "{} of 1440", flagged(&verdicts));
 }

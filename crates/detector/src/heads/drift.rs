@@ -166,6 +166,11 @@ impl Drift {
         }
     }
 
+    /// How many times as long as ever the signal has kept its value that did so most; 0 while none has.
+    pub(crate) fn frozen(&self) -> f64 {
+        self.signals.iter().map(SignalDrift::frozen).fold(0.0, f64::max)
+    }
+
     /// The noise of a signal from reading to reading, in its scale, which also holds what it does more slowly.
     pub(crate) fn noise(&self, at: usize) -> f64 {
         (self.rough.mean(at).exp() / 2.0).sqrt().clamp(LEAST_NOISE, 1.0)

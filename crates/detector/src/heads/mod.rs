@@ -54,6 +54,8 @@ pub(crate) struct Heads {
 pub struct Evidence {
     /// Head A's banks: the largest deviation, the smoothed deviations, the roughness, each in units of what is usual.
     pub banks: [f64; 3],
+    /// How many times as long as ever a signal has kept its value; 0 while it has not.
+    pub frozen: f64,
     /// How much further from all that it ever did the device is than usual, as the logarithm of the ratio; above 0 it
     /// has left the places it knows.
     pub place: f64,
@@ -105,12 +107,14 @@ impl Heads {
             let Some(value) = value else { continue };
             surprise = surprise.max(self.events[at].step(value, bin, &moment.weights_of(at), moment.is_learning));
         }
+        let frozen = if moment.is_learning { 0.0 } else { self.drift.frozen() };
         let is_alert = self.alerts.step(surprise, &moment.weights, pace);
         for (pending, value) in self.pending.iter_mut().zip(reading.values.iter()) {
             *pending = if value.is_some() { 0.0 } else { *pending + heard.units };
         }
         Evidence {
             banks,
+            frozen,
             place,
             trust: self.place.trust(),
             surprise,

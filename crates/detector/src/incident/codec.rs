@@ -9,7 +9,7 @@ use crate::heads::{Reader, Writer};
 use crate::reason::Course;
 
 /// The version of [`Watch::to_bytes`].
-const VERSION: u8 = 3;
+const VERSION: u8 = 4;
 
 /// Bytes that are no watch of this program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -148,7 +148,15 @@ fn write_culprit(to: &mut Writer<'_>, it: &Culprit) {
     to.byte(it.signal);
     to.count(it.count);
     let sums = [it.weight, it.aside, it.deviations, it.sizes, it.roughness];
-    let ways = [it.usual, it.first, it.farthest, it.total, it.lasting];
+    let ways = [
+        it.usual,
+        it.first,
+        it.farthest,
+        it.total,
+        it.early,
+        it.lengths,
+        it.lasting,
+    ];
     sums.iter()
         .chain(&ways)
         .chain(&it.courses)
@@ -157,7 +165,7 @@ fn write_culprit(to: &mut Writer<'_>, it: &Culprit) {
 
 fn read_culprit(from: &mut Reader<'_>) -> Result<Culprit, StateError> {
     let (signal, count) = (from.byte()?, from.count()?);
-    let mut numbers = [0.0; 10];
+    let mut numbers = [0.0; 12];
     for number in &mut numbers {
         *number = from.double()?;
     }
@@ -171,6 +179,8 @@ fn read_culprit(from: &mut Reader<'_>) -> Result<Culprit, StateError> {
         first,
         farthest,
         total,
+        early,
+        lengths,
         lasting,
     ] = numbers;
     let mut courses = [0.0; Course::ALL.len()];
@@ -190,6 +200,8 @@ fn read_culprit(from: &mut Reader<'_>) -> Result<Culprit, StateError> {
         first,
         farthest,
         total,
+        early,
+        lengths,
         lasting,
     })
 }

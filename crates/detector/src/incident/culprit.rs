@@ -20,6 +20,12 @@ const GRADUAL: f64 = 0.72;
 /// A deviation that grew by less than this since it was found was there at once.
 const GREW: f64 = 1.25;
 
+/// What goes on changing lies on average so many times as far out as in its first so many readings; a smoothed value alone would
+/// also rise after a step.
+const EARLY: u32 = 2;
+const EARLY_CLIP: f64 = 100.0;
+const LATER: f64 = 1.15;
+
 /// A signal that was to one side for so many intervals before it was told came there slowly.
 const SLOW: f64 = 45.0;
 
@@ -47,6 +53,10 @@ pub(super) struct Culprit {
     pub(super) first: f64,
     pub(super) farthest: f64,
     pub(super) total: f64,
+    /// The sum of the sizes of its first [`EARLY`] deviations.
+    pub(super) early: f64,
+    /// The sum of the sizes of all.
+    pub(super) lengths: f64,
     /// For how many seconds it had been to one side when it was first odd.
     pub(super) lasting: f64,
 }
@@ -70,6 +80,8 @@ impl Culprit {
             first,
             farthest: first,
             total: 0.0,
+            early: 0.0,
+            lengths: 0.0,
             lasting: symptom.lasting,
         };
         it.with(symptom)
@@ -79,6 +91,10 @@ impl Culprit {
         let deviation = symptom.deviation.clamp(-CLIP, CLIP);
         let away = symptom.smooth - self.usual;
         self.count = self.count.saturating_add(1);
+        if self.count <= EARLY {
+            self.early += symptom.deviation.abs().min(EARLY_CLIP);
+        }
+        self.lengths += symptom.deviation.abs().min(EARLY_CLIP);
         self.weight += symptom.share;
         self.aside += symptom.share.copysign(deviation);
         let course = Course::ALL.iter().position(|it| *it == symptom.course).unwrap_or(0);
@@ -148,8 +164,10 @@ impl Culprit {
         let mean = self.total * side / f64::from(self.count.max(1));
         let grew = farthest > GREW * first;
         let slow = self.lasting.abs() > SLOW * interval;
+        let count = f64::from(self.count.max(1));
+        let goes_on = self.lengths / count > LATER * self.early / count.min(f64::from(EARLY));
         if grew {
-            (mean - first) / (farthest - first).max(1e-12) < GRADUAL
+            goes_on && (mean - first) / (farthest - first).max(1e-12) < GRADUAL
         } else {
             slow
         }

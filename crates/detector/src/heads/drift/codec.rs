@@ -31,6 +31,8 @@ impl SignalDrift {
         to.double(self.value);
         to.count(self.repeats);
         to.single(self.usual_repeats);
+        to.single(self.longest_run);
+        to.count(self.changes);
         to.byte(u8::from(self.is_signed));
         self.former.write(to);
         self.doubt.write(to);
@@ -65,6 +67,8 @@ impl SignalDrift {
             value: from.double()?,
             repeats: from.count()?,
             usual_repeats: from.single()?,
+            longest_run: from.single()?,
+            changes: from.count()?,
             is_signed: from.byte()? != 0,
             former: Former::read(from)?,
             doubt: Doubt::read(from)?,

@@ -54,6 +54,13 @@ const STUCK: u32 = 5;
 const RUNS: f32 = 0.01;
 const LONGEST_RUN: u32 = 50;
 
+/// The longest run of equal values is remembered by so much of it with each value that is new.
+const REMEMBERED: f32 = 0.999_99;
+
+/// A value that stays the same for so many times as long as any did, and for so many readings, is frozen.
+const LONGER: f64 = 3.0;
+const FROZEN: u32 = 8;
+
 /// A roughness beyond so many times the usual one is odd; steps with squares so many times below it are of another state.
 const RESTLESS: f64 = 6.0;
 const STILL: f64 = 4.0;
@@ -83,6 +90,9 @@ pub(crate) struct SignalDrift {
     pub(super) value: f64,
     pub(super) repeats: u32,
     pub(super) usual_repeats: f32,
+    /// The longest run of a value of late, and how many values differed from the one before.
+    pub(super) longest_run: f32,
+    pub(super) changes: u32,
     /// Whether it was ever below 0.
     pub(crate) is_signed: bool,
     pub(super) former: Former,
@@ -111,6 +121,8 @@ impl SignalDrift {
         value: 0.0,
         repeats: 0,
         usual_repeats: 0.0,
+        longest_run: 0.0,
+        changes: 0,
         is_signed: false,
         former: Former::EMPTY,
         doubt: Doubt::NONE,
@@ -205,6 +217,8 @@ impl SignalDrift {
             self.repeats = self.repeats.saturating_add(1);
             return;
         }
+        self.changes = self.changes.saturating_add(1);
+        self.longest_run = (self.longest_run * REMEMBERED).max(self.repeats as f32);
         self.usual_repeats += RUNS * (self.repeats.min(LONGEST_RUN) as f32 - self.usual_repeats);
         self.repeats = 0;
         self.value = value;
@@ -213,6 +227,15 @@ impl SignalDrift {
     /// Whether the value has come so often in a row as a sensor that works does not give it.
     pub(crate) fn is_stuck(&self) -> bool {
         self.repeats >= STUCK && f64::from(self.repeats) >= f64::from(STUCK) * f64::from(self.usual_repeats)
+    }
+
+    /// How many times as long as ever the value has stayed the same; 0 while that is not enough, and for a signal whose values
+    /// usually come again.
+    pub(crate) fn frozen(&self) -> f64 {
+        let known = (LONGER * f64::from(self.longest_run)).max(f64::from(FROZEN));
+        let ratio = f64::from(self.repeats) / known;
+        let is_varied = self.changes >= FROZEN && self.changes >= self.seen.saturating_sub(self.repeats) / 2;
+        if is_varied && ratio >= 1.0 { ratio } else { 0.0 }
     }
 
     /// Whether it would be stuck with this value.
