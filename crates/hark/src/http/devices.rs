@@ -36,11 +36,13 @@ pub(super) async fn list_devices(State(shared): State<Shared>) -> ApiResult<Resp
 pub(super) async fn get_device(State(shared): State<Shared>, Segment(name): Segment) -> ApiResult<Response> {
     let unknown = || ApiError::not_found("there is no such device").field("device_id");
     let device_id = DeviceId::new(&name).map_err(|_| unknown())?;
-    let census = census(&shared).await?;
-    let at = census
-        .0
-        .binary_search_by(|it| it.device.device_id.cmp(&device_id))
-        .map_err(|_| unknown())?;
+    let place = |census: &Census| census.0.binary_search_by(|it| it.device.device_id.cmp(&device_id)).ok();
+    let mut census = census(&shared).await?;
+    // A device that was just heard first is in no census of a moment ago.
+    if place(&census).is_none() && shared.app.fleet.look(&device_id, |it| it.is_some()) {
+        census = Arc::new(Census::take(&shared.app).await?);
+    }
+    let at = place(&census).ok_or_else(unknown)?;
     let detail = DeviceDetail {
         device: device(&shared.app, &census.0[at]),
         ranges: ranges(&shared.app, &device_id),

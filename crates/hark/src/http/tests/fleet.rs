@@ -1,5 +1,6 @@
 //! Devices, the summary, signals, models and health.
 
+use axum::http::StatusCode;
 use serde_json::json;
 
 use super::support::{Running, masked, reading};
@@ -34,6 +35,18 @@ async fn a_device_whose_last_reading_is_anomalous_is_odd_in_every_answer() {
     assert_eq!(summary["devices"]["odd"], 1);
     assert_eq!(summary["newest_anomalies"][0]["device_id"], "pump-3");
     assert_eq!(summary["by"]["floor"][2]["odd"], 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_device_is_there_from_its_first_reading_on() {
+    let running = Running::trained().await;
+    let before = running.get("/api/v1/devices/newcomer").await;
+    assert_eq!(before.status, StatusCode::NOT_FOUND);
+    running
+        .post_json("/api/v1/readings", reading("newcomer", 595, 21.0))
+        .await;
+    let device = running.get("/api/v1/devices/newcomer").await.json();
+    assert_eq!(device["readings"], 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
