@@ -232,3 +232,9 @@ fn a_signal_whose_values_come_again_may_keep_one() {
     let verdicts = verdicts_of(in_steps, 1, held);
     assert!(flagged(&verdicts) < 10, "{} of 1440", flagged(&verdicts));
 }
+
+#[test]
+fn while_a_signal_is_missing_what_is_expected_of_it_goes_on_with_the_day() {
+    let (flagged, outside) = afterwards(|[_, machine]| Some([None, machine]));
+    assert!(flagged < 10 && outside < 10, "{flagged} flagged, {outside} outside, of 2640");
+}

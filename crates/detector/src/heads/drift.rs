@@ -85,7 +85,10 @@ impl Drift {
         let spreads = self.smooth.deviations().zip(self.rough.deviations());
         let signals = self.signals.iter_mut().zip(moment.values.iter()).zip(spreads);
         for (at, ((signal, value), spread)) in signals.enumerate() {
-            let Some(value) = value else { continue };
+            let Some(value) = value else {
+                signal.miss(moment);
+                continue;
+            };
             let z = signal.observe(value, moment, &moment.weights_of(at), regime, self.rough.mean(at).exp());
             spike = spike.max(z.abs() / signal.doubt.factor());
             smooth[at] = signal.smooth - self.smooth.mean(at);

@@ -32,7 +32,7 @@ pub(crate) use drift::{SignalDrift, student};
 use event::{AlertControl, SignalEvents};
 use moment::Moment;
 use place::Place;
-use tempo::Rhythm;
+use tempo::{LONGEST_GAP, Rhythm};
 use wear::Wear;
 pub use wear::Worn;
 
@@ -109,8 +109,13 @@ impl Heads {
         }
         let frozen = if moment.is_learning { 0.0 } else { self.drift.frozen() };
         let is_alert = self.alerts.step(surprise, &moment.weights, pace);
+        let longest = LONGEST_GAP * moment.step;
         for (pending, value) in self.pending.iter_mut().zip(reading.values.iter()) {
-            *pending = if value.is_some() { 0.0 } else { *pending + heard.units };
+            *pending = if value.is_some() {
+                0.0
+            } else {
+                (*pending + heard.units).min(longest)
+            };
         }
         Evidence {
             banks,

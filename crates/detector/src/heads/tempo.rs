@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// A silence counts as at most so many usual intervals: it is no evidence that the device has changed.
-const LONGEST_GAP: f64 = 8.0;
+pub(super) const LONGEST_GAP: f64 = 8.0;
 
 /// An interval this much longer or shorter than the usual one moves the estimate of the usual one.
 const TOLERANCE: f64 = 1.1;

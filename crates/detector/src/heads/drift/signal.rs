@@ -149,7 +149,12 @@ impl SignalDrift {
         if regime != Regime::Odd {
             self.remember(value, weights, moment.is_learning, regime);
         }
-        self.coast(moment, weights, regime);
+        for (hour, units) in moment.silence.pieces() {
+            self.coast(hour, units, moment);
+        }
+        if regime == Regime::Odd {
+            self.coast(moment.hour, moment.weights.units, moment);
+        }
         let expected = self.profile.expect(moment.hour);
         let deviation = value - self.level.value;
         if regime != Regime::Odd {
@@ -184,18 +189,18 @@ impl SignalDrift {
 
     /// Where nothing is learned, while the device is silent and while it deviates, the level goes on as it does on other days:
     /// by the course of the day, which is told relative to it.
-    fn coast(&mut self, moment: &Moment<'_>, weights: &Weights, regime: Regime) {
-        let weight = moment.pace.level();
+    fn coast(&mut self, hour: u8, units: f64, moment: &Moment<'_>) {
+        if let Some(course) = self.profile.course(hour) {
+            self.level.coast(course, moment.pace.level(), units);
+        }
+    }
+
+    /// Takes note of a reading that does not have the signal.
+    pub(super) fn miss(&mut self, moment: &Moment<'_>) {
         for (hour, units) in moment.silence.pieces() {
-            if let Some(course) = self.profile.course(hour) {
-                self.level.coast(course, weight, units);
-            }
+            self.coast(hour, units, moment);
         }
-        if regime == Regime::Odd
-            && let Some(course) = self.profile.course(moment.hour)
-        {
-            self.level.coast(course, weight, weights.units);
-        }
+        self.coast(moment.hour, moment.weights.units, moment);
     }
 
     /// Ends an odd roughness when the steps are usual again.
