@@ -40,6 +40,17 @@ fn slow(at: i64) -> Values2 {
     [Some(room), usual(at)[1]]
 }
 
+/// An office: its air and its machine go on and off together.
+fn office(at: i64) -> Values2 {
+    let hour = (at % DAY) as f64 / 60.0;
+    let on = |begins: f64| 1.0 / (1.0 + (4.0 * (begins - hour)).exp());
+    let on = on(7.0) - on(18.0);
+    [
+        Some(18.0 + 4.0 * on + 0.25 * noise(2 * at)),
+        Some(0.4 + 1.2 * on + 0.08 * noise(2 * at + 1)),
+    ]
+}
+
 fn reading(at: i64, values: Values2) -> Reading {
     let value = |it: Option<f64>| it.map(|it| Measurement::new(it, "x").unwrap());
     Reading {
@@ -236,5 +247,31 @@ fn a_signal_whose_values_come_again_may_keep_one() {
 #[test]
 fn while_a_signal_is_missing_what_is_expected_of_it_goes_on_with_the_day() {
     let (flagged, outside) = afterwards(|[_, machine]| Some([None, machine]));
-    assert!(flagged < 10 && outside < 10, "{flagged} flagged, {outside} outside, of 2640");
+    assert!(
+        flagged < 10 && outside < 10,
+        "{flagged} flagged, {outside} outside, of 2640"
+    );
+}
+
+#[test]
+fn a_signal_that_was_missing_for_days_fits_the_others_again_when_it_is_back() {
+    let silent = |at: i64, [air, machine]: Values2| [air.filter(|_| !(600..600 + 3 * DAY).contains(&at)), machine];
+    let flagged = flagged(&verdicts_of(office, 7, silent));
+    assert!(flagged < 20, "{flagged} of seven days");
+}
+
+#[test]
+fn who_comes_to_report_seldom_is_what_it_was() {
+    for every in [5, 15] {
+        let model = trained(usual);
+        let mut state = DeviceState::new(&model.signals);
+        let begins = (TRAINED + 1) * DAY;
+        let slower = (begins..begins + 7 * DAY).step_by(every);
+        let verdicts: Vec<Verdict> = (0..begins)
+            .chain(slower)
+            .map(|at| model.step(&mut state, &reading(at, usual(at))))
+            .collect();
+        let (flagged, of) = (flagged(&verdicts[begins as usize..]), verdicts.len() - begins as usize);
+        assert!(flagged * 100 < of, "{flagged} of {of}");
+    }
 }

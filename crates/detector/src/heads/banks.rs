@@ -106,23 +106,12 @@ impl Bank {
     pub(crate) fn absorb(&mut self, deviations: &[f64], trust: f64, weight: f64) {
         let mut from = 0;
         for group in groups(self.mean.len()) {
-            for row in group.clone() {
-                if deviations[row].is_nan() {
-                    from += row - group.start + 1;
-                    continue;
-                }
-                let deviation = deviations[row] * trust;
-                self.mean[row] += weight * deviation;
-                for other in &deviations[group.start..=row] {
-                    if other.is_nan() {
-                        from += 1;
-                        continue;
-                    }
-                    let product = (1.0 - weight) * deviation * other * trust;
-                    self.covariance[from] += weight * (product - self.covariance[from]);
-                    from += 1;
-                }
+            let (len, values) = (triangle(group.len()), &deviations[group.clone()]);
+            for (mean, deviation) in self.mean[group].iter_mut().zip(values).filter(|it| !it.1.is_nan()) {
+                *mean += weight * deviation * trust;
             }
+            take(&mut self.covariance[from..from + len], values, trust, weight);
+            from += len;
         }
     }
 
@@ -136,6 +125,41 @@ impl Bank {
             *number = from.double()?;
         }
         Ok(it)
+    }
+}
+
+/// Takes a vector into a covariance. What a signal that is missing has together with one that is not changes with the spread
+/// of that one, so that their correlation stays: of two that go together closely, one alone would make a covariance of nothing
+/// that could be.
+fn take(covariance: &mut [f64], deviations: &[f64], trust: f64, weight: f64) {
+    let mut grown = [1.0; GROUP];
+    let mut from = 0;
+    for (row, deviation) in deviations.iter().enumerate() {
+        if !deviation.is_nan() {
+            let deviation = deviation * trust;
+            let before = covariance[from + row];
+            for (entry, other) in covariance[from..=from + row].iter_mut().zip(deviations) {
+                if !other.is_nan() {
+                    let product = (1.0 - weight) * deviation * other * trust;
+                    *entry += weight * (product - *entry);
+                }
+            }
+            if before > 0.0 {
+                grown[row] = (covariance[from + row] / before).sqrt();
+            }
+        }
+        from += row + 1;
+    }
+    if deviations.iter().any(|it| it.is_nan()) {
+        let mut from = 0;
+        for (row, deviation) in deviations.iter().enumerate() {
+            for (at, other) in deviations[..row].iter().enumerate() {
+                if deviation.is_nan() != other.is_nan() {
+                    covariance[from + at] *= grown[row] * grown[at];
+                }
+            }
+            from += row + 1;
+        }
     }
 }
 

@@ -90,7 +90,7 @@ impl Heads {
         pace: &Pace,
         learning: Learning,
     ) -> Evidence {
-        let heard = self.rhythm.hear(seconds, pace.tempo.unit);
+        let heard = self.rhythm.hear(seconds, pace.tempo.unit, learning == Learning::On);
         let moment = Moment::new(
             reading,
             heard,
@@ -156,6 +156,7 @@ impl Heads {
     pub(crate) fn write(&self, to: &mut Writer<'_>) {
         to.double(self.rhythm.interval);
         to.count(self.rhythm.seen);
+        to.double(self.rhythm.learned);
         self.drift.write(to);
         self.place.write(to);
         self.wear.write(to);
@@ -168,6 +169,7 @@ impl Heads {
         let rhythm = Rhythm {
             interval: from.double()?,
             seen: from.count()?,
+            learned: from.double()?,
         };
         let (drift, place) = (Drift::read(from, n_signals)?, Place::read(from, n_signals)?);
         let wear = Wear::read(from, n_signals)?;

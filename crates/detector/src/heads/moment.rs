@@ -3,7 +3,7 @@
 use domain::{Reading, Values};
 
 use super::silence::Silence;
-use super::tempo::{Heard, Pace, Weights};
+use super::tempo::{Heard, Pace, Unit, Weights};
 
 /// Whether a device learns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,6 +21,7 @@ pub(crate) struct Moment<'a> {
     pub(crate) hour: u8,
     pub(crate) is_weekend: bool,
     pub(crate) weights: Weights,
+    slower: f64,
     /// Seconds since the reading before, as far as they count.
     pub(crate) seconds: f64,
     /// The part of a silence that is too long to count.
@@ -48,7 +49,8 @@ impl<'a> Moment<'a> {
             values: &reading.values,
             hour: reading.timestamp.hour(),
             is_weekend: reading.timestamp.weekday() >= 5,
-            weights: pace.weights(heard.units),
+            weights: pace.weights(heard.units, heard.slower),
+            slower: heard.slower,
             seconds: heard.seconds,
             silence: Silence::new(
                 reading.timestamp.second_of_day() - heard.seconds,
@@ -61,6 +63,7 @@ impl<'a> Moment<'a> {
             step,
             trained: match learning {
                 Learning::On => 0.0,
+                Learning::Over(readings) if pace.tempo.unit == Unit::Interval => readings as f64,
                 Learning::Over(readings) => readings as f64 * step,
             },
             longest_hold: pace.tempo.hold,
@@ -71,7 +74,7 @@ impl<'a> Moment<'a> {
     pub(crate) fn weights_of(&self, signal: usize) -> Weights {
         match self.pending[signal] {
             0.0 => self.weights,
-            pending => self.pace.weights(self.weights.units + pending),
+            pending => self.pace.weights(self.weights.units + pending, self.slower),
         }
     }
 }

@@ -8,6 +8,9 @@ pub(super) const LONGEST_GAP: f64 = 8.0;
 /// An interval this much longer or shorter than the usual one moves the estimate of the usual one.
 const TOLERANCE: f64 = 1.1;
 
+/// A device that comes to report so many times as often, or less, does so at much the same pace as before.
+const SAME: std::ops::RangeInclusive<f64> = 0.6..=1.6;
+
 /// An interval between these, in usual ones, counts as one: clocks that tick as slowly as the device reports round a
 /// reading that comes late up to a whole further interval.
 const JITTER: std::ops::RangeInclusive<f64> = 0.6..=2.1;
@@ -114,13 +117,15 @@ pub(crate) struct Weights {
 }
 
 impl Weights {
-    fn after(units: f64, tempo: &Tempo) -> Self {
+    /// After so many units, and so many readings as the smoothing knows them.
+    fn after(units: f64, readings: f64, tempo: &Tempo) -> Self {
         let weight = |half_life: f64| 1.0 - 0.5_f64.powf(units / half_life);
+        let quick = |half_life: f64| 1.0 - 0.5_f64.powf(readings / half_life);
         Self {
             units,
             level: weight(tempo.level),
-            smooth: weight(tempo.smooth),
-            rough: weight(tempo.rough),
+            smooth: quick(tempo.smooth),
+            rough: quick(tempo.rough),
             scale: weight(tempo.scale),
             profile: weight(tempo.profile),
             quick: (weight(tempo.quick.0), weight(tempo.quick.1)),
@@ -143,7 +148,7 @@ impl Pace {
     #[must_use]
     pub fn new(tempo: Tempo) -> Self {
         Self {
-            unit: Weights::after(1.0, &tempo),
+            unit: Weights::after(1.0, 1.0, &tempo),
             tempo,
         }
     }
@@ -153,16 +158,17 @@ impl Pace {
         self.unit.level
     }
 
-    /// The weights after so many units.
+    /// The weights after so many units. Where a reading has come to take `slower` times as long as while the device learned,
+    /// what smooths goes by readings, since the noise that is left of so many is what was learned; all else goes by time.
     #[expect(
         clippy::float_cmp,
         reason = "exactly one unit is the usual case and needs no arithmetic"
     )]
-    pub(crate) fn weights(&self, units: f64) -> Weights {
-        if units == 1.0 {
+    pub(crate) fn weights(&self, units: f64, slower: f64) -> Weights {
+        if units == 1.0 && slower == 1.0 {
             self.unit
         } else {
-            Weights::after(units, &self.tempo)
+            Weights::after(units, units / slower, &self.tempo)
         }
     }
 }
@@ -180,24 +186,37 @@ pub(crate) struct Rhythm {
     pub(crate) interval: f64,
     /// How many intervals were seen.
     pub(crate) seen: u32,
+    /// The usual interval while the device learned, in seconds: what it learned is told in it.
+    pub(crate) learned: f64,
 }
 
 impl Rhythm {
     /// The units that a reading usually takes.
     pub(crate) fn step(&self, unit: Unit) -> f64 {
         match unit {
-            Unit::Interval => 1.0,
+            Unit::Interval => self.slower(),
             Unit::Seconds(unit) => self.interval / unit,
         }
     }
 
+    /// How many times as long as while it learned the device takes between readings; 1 where that is much the same.
+    fn slower(&self) -> f64 {
+        let ratio = self.interval / self.learned;
+        if self.learned > 0.0 && !SAME.contains(&ratio) {
+            ratio
+        } else {
+            1.0
+        }
+    }
+
     /// What an interval in seconds counts as, and the rhythm after it.
-    pub(crate) fn hear(&mut self, seconds: Option<f64>, unit: Unit) -> Heard {
+    pub(crate) fn hear(&mut self, seconds: Option<f64>, unit: Unit, is_learning: bool) -> Heard {
         let Some(seconds) = seconds else {
             return Heard {
                 units: 1.0,
                 seconds: 0.0,
                 missed: 0.0,
+                slower: 1.0,
             };
         };
         if self.seen == 0 {
@@ -210,16 +229,23 @@ impl Rhythm {
         } else if seconds < self.interval / TOLERANCE {
             self.interval /= step;
         }
+        if is_learning {
+            self.learned = self.interval;
+        }
         let counted = seconds.min(LONGEST_GAP * self.interval);
         let units = match unit {
             Unit::Seconds(unit) => counted / unit,
-            Unit::Interval if JITTER.contains(&(seconds / self.interval)) => 1.0,
-            Unit::Interval => counted / self.interval,
+            Unit::Interval if JITTER.contains(&(seconds / self.interval)) => self.slower(),
+            Unit::Interval => self.slower() * counted / self.interval,
         };
         Heard {
             units,
             seconds: counted,
             missed: seconds - counted,
+            slower: match unit {
+                Unit::Interval => self.slower(),
+                Unit::Seconds(_) => 1.0,
+            },
         }
     }
 }
@@ -231,6 +257,8 @@ pub(crate) struct Heard {
     pub(crate) seconds: f64,
     /// The rest of a silence that is too long to count, in seconds.
     pub(crate) missed: f64,
+    /// How many times as long as while the device learned a reading usually takes.
+    pub(crate) slower: f64,
 }
 
 #[cfg(test)]
@@ -240,7 +268,7 @@ mod tests {
     #[test]
     fn two_readings_forget_as_much_as_one_of_twice_the_time() {
         let pace = Pace::default();
-        let (one, two) = (pace.weights(1.0), pace.weights(2.0));
+        let (one, two) = (pace.weights(1.0, 1.0), pace.weights(2.0, 1.0));
         let twice = |weight: f64| 1.0 - (1.0 - weight).powi(2);
         for (one, two) in [(one.level, two.level), (one.smooth, two.smooth), (one.scale, two.scale)] {
             assert!((twice(one) - two).abs() < 1e-12);
@@ -252,7 +280,7 @@ mod tests {
         let mut rhythm = Rhythm::default();
         let mut last = 0.0;
         for seconds in intervals {
-            last = rhythm.hear(Some(*seconds), unit).units;
+            last = rhythm.hear(Some(*seconds), unit, true).units;
         }
         assert!((last - expected).abs() < 0.01, "{last}");
     }
@@ -267,12 +295,21 @@ mod tests {
     }
 
     #[test]
+    fn who_comes_to_report_less_often_forgets_as_much_in_the_same_time() {
+        let mut rhythm = Rhythm::default();
+        let mut hear = |seconds: f64, is_learning| rhythm.hear(Some(seconds), Unit::Interval, is_learning).units;
+        (0..100).for_each(|_| assert_eq!(hear(60.0, true), 1.0));
+        let later = (0..200).map(|_| hear(300.0, false)).last();
+        assert!(later.is_some_and(|it| (it - 5.0).abs() < 0.5), "{later:?}");
+    }
+
+    #[test]
     fn a_long_silence_counts_as_a_few_intervals() {
         let mut rhythm = Rhythm::default();
         (0..100).for_each(|_| {
-            rhythm.hear(Some(10.0), Unit::Interval);
+            rhythm.hear(Some(10.0), Unit::Interval, true);
         });
-        let heard = rhythm.hear(Some(7.0 * 86_400.0), Unit::Interval);
+        let heard = rhythm.hear(Some(7.0 * 86_400.0), Unit::Interval, false);
         assert!(heard.units < 9.0 && heard.seconds < 90.0, "{heard:?}");
     }
 }
