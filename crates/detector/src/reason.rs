@@ -89,6 +89,9 @@ impl Course {
     ];
 }
 
+/// A value that lies less than this share of the expected range to the side where it is said to have been is there no longer.
+const PAST: f64 = 0.1;
+
 /// What is told of a signal of a device that is judged by its own past.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Told {
@@ -118,14 +121,17 @@ pub(crate) fn course_reason(signal: &Signal, told: &Told) -> Reason {
     };
     let what = format!("{} {}{unit}", signal.name, number(value));
     let usual = format!("{} to {}{unit}", number(expected.low), number(expected.high));
-    let since = |course: &str| match told.lasting {
+    let middle = f64::midpoint(expected.low, expected.high);
+    let past = PAST * (expected.high - expected.low);
+    let since = |course: &str, side: f64| match told.lasting {
+        _ if side * (value - middle) < past => format!("; {course} until just now"),
         seconds if seconds >= 60.0 => format!("; {course} for {}", span_of(seconds)),
         _ => format!("; {course} of late than before"),
     };
     let course = match told.course {
         Course::Value | Course::Limit => String::new(),
-        Course::Rising => since("higher"),
-        Course::Falling => since("lower"),
+        Course::Rising => since("higher", 1.0),
+        Course::Falling => since("lower", -1.0),
         Course::Restless => "; moving more than before".to_owned(),
         Course::Still => "; moving less than before".to_owned(),
         Course::Together => "; unusual in this state of the device".to_owned(),
@@ -233,6 +239,10 @@ mod tests {
         assert_eq!(
             of(1.8, Course::Rising).text,
             "vibration 1.80 mm/s, usually 1.20 to 1.90 mm/s at this hour; higher for 3 h; once in 12 days for this device"
+        );
+        assert_eq!(
+            of(1.6, Course::Falling).text,
+            "vibration 1.60 mm/s, usually 1.20 to 1.90 mm/s at this hour; lower until just now"
         );
     }
 }

@@ -240,8 +240,7 @@ fn a_signal_whose_values_come_again_may_keep_one() {
         0..60 => [in_steps((TRAINED + 1) * DAY)[0], machine],
         _ => [room, machine],
     };
-    let verdicts = verdicts_of(in_steps, 1, held);
-    assert!(flagged(&verdicts) < 10, "{} of 1440", flagged(&verdicts));
+    assert_eq!(flagged(&verdicts_of(in_steps, 1, held)[..70]), 0);
 }
 
 #[test]

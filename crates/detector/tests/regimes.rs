@@ -74,8 +74,9 @@ fn check(kind: Kind, step: f64) {
         fault.iter().all(|it| it.0 > 600 && it.1 >= 1),
         "{kind:?} {step} {counts:?}"
     );
+    // One may be a false alarm of those days, of which there are some in the nine before.
     assert!(
-        back.iter().all(|it| it.0 <= 60 && it.1 <= 1),
+        back.iter().all(|it| it.0 <= 60 && it.1 <= 2),
         "{kind:?} {step} {counts:?}"
     );
 }

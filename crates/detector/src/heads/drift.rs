@@ -145,13 +145,18 @@ impl Drift {
         mean * mean
     }
 
+    /// The weight of a unit of time in the banks while the courses of the day are young.
+    fn young(&self) -> f64 {
+        self.signals.iter().map(SignalDrift::young).sum::<f64>() / self.signals.len() as f64
+    }
+
     fn absorb(&mut self, moment: &Moment<'_>, banks: &Banks, smooth: &[f64], rough: &[f64]) {
         let share = if moment.is_learning {
             1.0 / self.age
         } else {
-            self.open() / self.doubted.max(1.0)
+            (self.open() / self.doubted.max(1.0)).max(self.young())
         };
-        let weight = moment.weights.scale.max(share * moment.weights.units);
+        let weight = moment.weights.scale.max(share * moment.weights.units).min(1.0);
         let learned = (!moment.is_learning).then_some(self.doubted);
         self.smooth
             .absorb(smooth, CARE.trust(banks[1], moment.is_learning), weight);

@@ -56,6 +56,17 @@ impl<const N: usize> Profile<N> {
         (self.visits[at] >= SEVERAL).then(|| self.skill() * f64::from(self.bins[at]))
     }
 
+    /// Whether all bins were seen, and the open one on few days: what was learned before that is off.
+    pub(crate) fn is_young(&self) -> bool {
+        let visits = self.visits.get(usize::from(self.open)).copied().unwrap_or(MANY);
+        visits < MANY && self.visits.iter().all(|it| *it > 0)
+    }
+
+    /// The skill while it is young, else 0.
+    pub(crate) fn youth(&self) -> f64 {
+        if self.is_young() { self.skill() } else { 0.0 }
+    }
+
     fn skill(&self) -> f64 {
         if self.flat_error > 0.0 {
             (1.0 - self.seasonal_error / self.flat_error).clamp(0.0, 1.0)

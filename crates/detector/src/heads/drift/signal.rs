@@ -23,6 +23,10 @@ const ALONE: f64 = 8.0;
 /// its day were known: the weight of the `t`-th reading is this over `t` (polynomial-decay averaging, Shamir and Zhang 2013).
 const LATER: f64 = 2.0;
 
+/// While the course of the day is young, the weight of the `t`-th reading in scales and in the course's skill is this over
+/// `t`, times that skill: what was learned before the course was known is soon forgotten.
+const YOUNG: f64 = 4.0;
+
 /// What one signal moves the level by is clipped at so many scales.
 const LEVEL_CLIP: f64 = 5.0;
 
@@ -163,7 +167,9 @@ impl SignalDrift {
                 false => LEVEL_CLIP * self.variance.max(0.0).sqrt().max(self.least_scale()),
             };
             let felt = deviation.clamp(expected - reach, expected + reach);
-            self.profile.take(felt, weights.profile.max(units / (self.age + units)));
+            let early = if self.profile.is_young() { YOUNG } else { 1.0 };
+            let early = (early * units / (self.age + units)).min(1.0);
+            self.profile.take(felt, weights.profile.max(early));
         }
         let left = deviation - expected;
         self.center = self.level.value + expected;
@@ -320,6 +326,11 @@ impl SignalDrift {
         (self.smooth, self.last) = (f64::from(self.former.mean), f64::from(self.former.mean));
     }
 
+    /// The weight of a unit of time while the course of the day is young.
+    pub(super) fn young(&self) -> f64 {
+        YOUNG * self.profile.youth() / self.age.max(1.0)
+    }
+
     /// Takes the newest value in. What was learned over `learned` units counts no less than what comes.
     pub(super) fn absorb(&mut self, value: f64, weights: &Weights, learned: Option<f64>) {
         let (early, late) = match learned {
@@ -327,10 +338,10 @@ impl SignalDrift {
                 let share = weights.units / self.age;
                 (share, (LATER * share).min(1.0))
             }
-            Some(learned) => (
-                0.0,
-                self.doubt.open() * self.doubt.open() * weights.units / learned.max(1.0),
-            ),
+            Some(learned) => {
+                let doubtful = self.doubt.open() * self.doubt.open() / learned.max(1.0);
+                (0.0, (doubtful.max(self.young()) * weights.units).min(1.0))
+            }
         };
         let scale = self.variance.max(0.0).sqrt();
         let mut moved = value - self.level.value;
