@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Whether false alarms keep to the budget: incidents that open on normal data, for each device and week.
 
-    python bench/quality/budget.py --data ../shared/data [--budgets 0.1 1 10 100] [--json budget.json]
+    python bench/quality/budget.py --data ../shared/data [--budgets 0.1 1 10 100] [--json docs/budget.json] [--markdown docs/quality-budget.md]
 
 A false alarm is an incident that opens while no labelled anomaly lies in it or in the ten minutes before it. Its rate is
 over the time that is normal in this sense. Beside it stand the bounds of the true rate that the count allows (Poisson,
@@ -113,6 +113,7 @@ def main():
     parser.add_argument("--kind", default="hybrid")
     parser.add_argument("--sets", nargs="*", help="parts of the names of the sets; all without")
     parser.add_argument("--json", type=pathlib.Path)
+    parser.add_argument("--markdown", type=pathlib.Path)
     arguments = parser.parse_args()
     results = []
     with tempfile.TemporaryDirectory() as folder:
@@ -132,6 +133,28 @@ def main():
                 tell(results[-1])
     if arguments.json:
         arguments.json.write_text(json.dumps(results, indent=1) + "\n")
+    if arguments.markdown:
+        arguments.markdown.write_text(table_of(results))
+
+
+def table_of(results):
+    """The results as a table."""
+    lines = [
+        "# How well the budget is kept",
+        "",
+        "Written by `bench/quality/budget.py`, which says what is measured and how: incidents that open on normal readings, a device",
+        "and week, with the range that so many of them leave likely (95 %). Kept is a budget where the rate lies within a factor of 2",
+        "of it; `too short` is said where the range reaches into that, so that more readings would have to tell.",
+        "",
+        "| set | budget | rate | likely | device-weeks | kept | |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for it in results:
+        likely = f"{it['low']:.2f} to {it['high']:.2f}"
+        lines.append(
+            f"| {it['set']} | {it['budget']:g} | {it['rate']:.2f} | {likely} | {it['weeks']:.2f} | {it['held']} | {it['why']} |"
+        )
+    return "\n".join(lines) + "\n"
 
 
 def tell(it):
