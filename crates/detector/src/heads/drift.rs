@@ -174,6 +174,11 @@ impl Drift {
         }
     }
 
+    /// Whether with this reading a level that lasted is taken for a new one.
+    pub(crate) fn begins_anew(&self) -> bool {
+        self.adopted == 1
+    }
+
     /// How many times as long as ever the signal has kept its value that did so most; 0 while none has.
     pub(crate) fn frozen(&self) -> f64 {
         self.signals.iter().map(SignalDrift::frozen).fold(0.0, f64::max)

@@ -99,6 +99,9 @@ impl Heads {
             (learning, self.rhythm.step(pace.tempo.unit)),
         );
         let banks = self.drift.step(&moment);
+        if self.drift.begins_anew() {
+            self.place.hasten();
+        }
         let place = self.place.step(&moment);
         let worn = self.wear.step(&moment, |at| self.drift.signals[at].scale());
         let bin = moment.hour + if moment.is_weekend { 24 } else { 0 };

@@ -51,6 +51,9 @@ const SOONER: f64 = 8.0;
 /// A device that has been away from its places for so many seconds has new ones.
 const SETTLES: f64 = 2.0 * 86_400.0;
 
+/// The same of a device whose level is taken for a new one, from then on.
+const SETTLES_ANEW: f64 = 3.0 * 3_600.0;
+
 /// By so much of the time that it is back, the time that it was away is forgotten.
 const FORGETS: f64 = 0.25;
 
@@ -99,6 +102,11 @@ impl Place {
             age: 0.0,
             watched: 0.0,
         }
+    }
+
+    /// Makes the device settle sooner where it is away now or comes to be soon: its level was taken for a new one.
+    pub(crate) fn hasten(&mut self) {
+        self.away = self.away.max(SETTLES - SETTLES_ANEW);
     }
 
     /// How much further from all that was than usual, as the logarithm of the ratio, beyond the distance at which the
