@@ -66,3 +66,38 @@ fn a_new_device_with_a_strong_course_of_the_day_is_known_within_days() {
     assert!(found > 340, "{found} of six hours");
     assert!(falsely < 144, "{falsely} of ten days");
 }
+
+#[test]
+fn one_absurd_value_does_not_spoil_what_a_new_device_learns() {
+    let model = trained(1.0);
+    let mut state = DeviceState::new(&model.signals);
+    let mut last = None;
+    for at in 10 * DAY..10 * DAY + 500 {
+        let off = if at == 10 * DAY + 480 { 1e6 } else { 0.0 };
+        last = Some(model.step(&mut state, &reading(9, at * 60, 0.0, off)));
+        assert!(off == 0.0 || last.as_ref().unwrap().is_anomaly);
+    }
+    let range = last.unwrap().signals[0].unwrap().expected.unwrap();
+    assert!(range.high - range.low < 4.0, "{range:?}");
+}
+
+#[test]
+fn a_value_that_stays_is_told_of_a_device_that_still_learns() {
+    let model = trained(1.0);
+    let mut state = DeviceState::new(&model.signals);
+    let begins = 10 * DAY + 600;
+    let held = reading(9, begins * 60, 0.0, 0.0).values;
+    let mut told = 0;
+    for at in 10 * DAY..begins + 100 {
+        let mut reading = reading(9, at * 60, 0.0, 0.0);
+        if at >= begins {
+            reading.values = Values::new(vec![
+                Some(Measurement::new(held.get(0).unwrap(), "x").unwrap()),
+                reading.values.get(1).map(|it| Measurement::new(it, "x").unwrap()),
+            ]);
+        }
+        let verdict = model.step(&mut state, &reading);
+        told += usize::from(at >= begins + 20 && verdict.is_anomaly);
+    }
+    assert!(told > 75, "{told} of 80");
+}

@@ -6,12 +6,14 @@ mod doubt;
 mod hold;
 mod signal;
 
-use domain::MAX_SIGNALS;
+use std::borrow::Cow;
+
+use domain::{MAX_SIGNALS, Measurement, Values};
 
 use super::banks::{Bank, Care};
 use super::codec::{Reader, Writer};
 use super::former::Return;
-use super::moment::Moment;
+use super::moment::{Learning, Moment};
 use crate::features::StateError;
 use doubt::Doubt;
 pub(crate) use doubt::student;
@@ -180,8 +182,22 @@ impl Drift {
     }
 
     /// How many times as long as ever the signal has kept its value that did so most; 0 while none has.
-    pub(crate) fn frozen(&self) -> f64 {
-        self.signals.iter().map(SignalDrift::frozen).fold(0.0, f64::max)
+    pub(crate) fn frozen(&self, is_learning: bool) -> f64 {
+        let signals = self.signals.iter().filter(|it| !is_learning || it.is_settled());
+        signals.map(SignalDrift::frozen).fold(0.0, f64::max)
+    }
+
+    /// The values as they are learned from: while a device is new, none that is beyond all reason.
+    pub(crate) fn within_reach<'a>(&self, values: &'a Values, learning: Learning) -> Cow<'a, Values> {
+        let signals = || self.signals.iter().zip(values.iter());
+        let is_beyond = |(signal, value): (&SignalDrift, Option<f64>)| {
+            value.is_some_and(|it| (signal.reached(it) - it).abs() > 0.0)
+        };
+        if learning != Learning::On || !signals().any(is_beyond) {
+            return Cow::Borrowed(values);
+        }
+        let reached = |(signal, value): (&SignalDrift, Option<f64>)| Measurement::new(signal.reached(value?), "").ok();
+        Cow::Owned(Values::new(signals().map(reached).collect()))
     }
 
     /// The noise of a signal from reading to reading, in its scale, which also holds what it does more slowly.

@@ -91,8 +91,9 @@ impl Heads {
         learning: Learning,
     ) -> Evidence {
         let heard = self.rhythm.hear(seconds, pace.tempo.unit, learning == Learning::On);
+        let values = self.drift.within_reach(&reading.values, learning);
         let moment = Moment::new(
-            reading,
+            (reading.timestamp, &values),
             heard,
             pace,
             &self.pending,
@@ -110,7 +111,7 @@ impl Heads {
             let Some(value) = value else { continue };
             surprise = surprise.max(self.events[at].step(value, bin, &moment.weights_of(at), moment.is_learning));
         }
-        let frozen = if moment.is_learning { 0.0 } else { self.drift.frozen() };
+        let frozen = self.drift.frozen(moment.is_learning);
         let is_alert = self.alerts.step(surprise, &moment.weights, pace);
         let longest = LONGEST_GAP * moment.step;
         for (pending, value) in self.pending.iter_mut().zip(reading.values.iter()) {

@@ -1,6 +1,6 @@
 //! One reading as the heads see it.
 
-use domain::{Reading, Values};
+use domain::{Timestamp, Values};
 
 use super::silence::Silence;
 use super::tempo::{Heard, Pace, Unit, Weights};
@@ -39,21 +39,21 @@ pub(crate) struct Moment<'a> {
 
 impl<'a> Moment<'a> {
     pub(crate) fn new(
-        reading: &'a Reading,
+        (timestamp, values): (Timestamp, &'a Values),
         heard: Heard,
         pace: &'a Pace,
         pending: &'a [f64],
         (learning, step): (Learning, f64),
     ) -> Self {
         Self {
-            values: &reading.values,
-            hour: reading.timestamp.hour(),
-            is_weekend: reading.timestamp.weekday() >= 5,
+            values,
+            hour: timestamp.hour(),
+            is_weekend: timestamp.weekday() >= 5,
             weights: pace.weights(heard.units, heard.slower),
             slower: heard.slower,
             seconds: heard.seconds,
             silence: Silence::new(
-                reading.timestamp.second_of_day() - heard.seconds,
+                timestamp.second_of_day() - heard.seconds,
                 heard.missed,
                 heard.seconds / heard.units,
             ),

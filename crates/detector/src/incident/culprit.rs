@@ -32,6 +32,9 @@ const SLOW: f64 = 45.0;
 /// On average this rough, in its usual roughness, the signal moves more than it did.
 const ROUGH: f64 = 2.5;
 
+/// So many scales are far out.
+const FAR: f64 = 4.0;
+
 /// So much of the weight makes a signal stuck.
 const STUCK: f64 = 0.3;
 
@@ -119,6 +122,11 @@ impl Culprit {
         }
     }
 
+    /// Whether it was far out on average.
+    pub(super) fn is_far(&self) -> bool {
+        self.sizes >= FAR * f64::from(self.count)
+    }
+
     fn course(&self, course: Course) -> f64 {
         let at = Course::ALL.iter().position(|it| *it == course).unwrap_or(0);
         self.courses[at] / self.weight.max(1e-12)
@@ -137,13 +145,15 @@ impl Culprit {
             return IncidentKind::Stuck;
         }
         let is_up = self.aside >= 0.0;
-        if self.count <= SINGLE || density < DENSE && self.course(Course::Value) > 0.5 {
+        let is_one_sided = self.deviations.abs() >= ONE_SIDED * self.sizes;
+        let is_scattered = density < DENSE && self.course(Course::Value) > 0.5;
+        if self.count <= SINGLE || is_scattered && is_one_sided {
             return if is_up { IncidentKind::Spike } else { IncidentKind::Drop };
         }
         if self.course(Course::Still) > 0.5 {
             return IncidentKind::Stuck;
         }
-        if self.deviations.abs() < ONE_SIDED * self.sizes {
+        if !is_one_sided {
             return IncidentKind::Variance;
         }
         if !self.is_gradual(interval) {

@@ -2,7 +2,7 @@
 
 use domain::{Direction, IncidentKind, Severity, SignalShare, Signals};
 
-use super::Incident;
+use super::{Culprit, Incident};
 use crate::reason::span_of;
 
 /// A score twice and five times beyond the line, in logarithms.
@@ -66,9 +66,15 @@ impl Incident {
         };
         let lasted = span_of(self.last.seconds_since(self.began).max(self.interval));
         let below = first.direction == Direction::Below;
+        let is_far = self.heaviest().is_some_and(Culprit::is_far);
         let what = match self.kind() {
-            IncidentKind::Spike => "far above what is usual",
-            IncidentKind::Drop => "far below what is usual",
+            IncidentKind::Spike | IncidentKind::Drop if first.direction == Direction::Within => {
+                "unusual to either side"
+            }
+            IncidentKind::Spike if is_far => "far above what is usual",
+            IncidentKind::Spike => "higher than usual",
+            IncidentKind::Drop if is_far => "far below what is usual",
+            IncidentKind::Drop => "lower than usual",
             IncidentKind::LevelShift if below => "shifted down at once",
             IncidentKind::LevelShift => "shifted up at once",
             IncidentKind::Drift if below => "drifting down",

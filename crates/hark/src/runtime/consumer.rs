@@ -229,7 +229,8 @@ impl Consumer {
                 tracked.watched.doubts.hear(&reading, doubts);
             }
             let assessment = self.look(tracked, &reading, received_at, is_taken);
-            let told = (is_taken && !tracked.watched.doubts.speak_against()).then(|| {
+            let is_beyond = self.judging.is_beyond(&reading);
+            let told = (is_taken && !tracked.watched.doubts.speak_against(is_beyond)).then(|| {
                 let (signals, telling) = (self.fleet.signals(), self.telling(&reading));
                 tracked.watched.step(&reading, assessment.as_ref(), signals, &telling)
             });

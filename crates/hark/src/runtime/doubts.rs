@@ -25,9 +25,13 @@ impl Doubts {
 
     /// Whether they leave no reading of a machine to tell of: a value that cannot be, or that of another machine, as the first
     /// one from another place may be. One value for ever may be a machine that stands still, and is told.
-    pub(crate) fn speak_against(&self) -> bool {
-        let is_no_reading =
-            |it: &Doubt| matches!(it, Doubt::Impossible { .. } | Doubt::Jumped { .. } | Doubt::TwoPlaces);
+    /// A jump beyond a limit is told, too: limits speak at once.
+    pub(crate) fn speak_against(&self, is_beyond_limit: bool) -> bool {
+        let is_no_reading = |it: &Doubt| match it {
+            Doubt::Impossible { .. } | Doubt::TwoPlaces => true,
+            Doubt::Jumped { .. } => !is_beyond_limit,
+            _ => false,
+        };
         self.has_moved || self.now.iter().any(is_no_reading)
     }
 }

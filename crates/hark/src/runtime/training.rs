@@ -181,7 +181,7 @@ fn champion(registry: &Registry, signals: &Signals) -> anyhow::Result<Option<Mod
 }
 
 /// How far behind the champion a challenger may fall and still count as not worse.
-const TOLERANCE: f64 = 0.005;
+const TOLERANCE: f64 = 0.02;
 
 fn decide(promotion: Promotion, challenger: &Report, champion: Option<&(Model, Report)>) -> (bool, String) {
     match (promotion, champion) {
@@ -195,7 +195,7 @@ fn decide(promotion: Promotion, challenger: &Report, champion: Option<&(Model, R
     }
 }
 
-/// On labelled readings the better average precision wins; without labels a newer model of the same data is taken
+/// On labelled readings average precision must not be worse; without labels a newer model of the same data is taken
 /// unless it flags more than twice as much as the one in force.
 fn compare(challenger: &Report, version: &str, champion: &Report) -> (bool, String) {
     let average = |report: &Report| report.labelled.as_ref().and_then(|it| it.average_precision);

@@ -65,6 +65,14 @@ const REMEMBERED: f32 = 0.999_99;
 const LONGER: f64 = 3.0;
 const FROZEN: u32 = 8;
 
+/// While a device is new, what keeps its value is known from so many changes on.
+const SETTLED: u32 = 200;
+
+/// A value so many standard deviations from all that was seen is beyond all reason, once so many readings were seen: it counts
+/// as that far out, so that one alone does not spoil what a new device learns.
+const ABSURD: f64 = 100.0;
+const FEW: u32 = 100;
+
 /// A roughness beyond so many times the usual one is odd; steps with squares so many times below it are of another state.
 const RESTLESS: f64 = 6.0;
 const STILL: f64 = 4.0;
@@ -247,6 +255,20 @@ impl SignalDrift {
         let ratio = f64::from(self.repeats) / known;
         let is_varied = self.changes >= FROZEN && self.changes >= self.seen.saturating_sub(self.repeats) / 2;
         if is_varied && ratio >= 1.0 { ratio } else { 0.0 }
+    }
+
+    /// Whether enough of its values differed to say how long one lasts.
+    pub(super) fn is_settled(&self) -> bool {
+        self.changes >= SETTLED
+    }
+
+    /// The value, or the farthest towards it that is not beyond all reason; with a second one right after it a value is not.
+    pub(super) fn reached(&self, value: f64) -> f64 {
+        if self.seen < FEW || self.long_spread == 0.0 || self.is_alone {
+            return value;
+        }
+        let reach = ABSURD * self.long_scale();
+        value.clamp(self.long_mean - reach, self.long_mean + reach)
     }
 
     /// Whether it would be stuck with this value.

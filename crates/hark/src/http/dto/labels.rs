@@ -86,6 +86,7 @@ impl CutDto {
 #[serde(deny_unknown_fields)]
 pub(crate) struct MoveThreshold {
     /// A score below 0; `null` goes back to the model's own line.
+    #[serde(deserialize_with = "Option::deserialize")]
     pub(crate) threshold: Option<f64>,
     pub(crate) who: Option<String>,
     pub(crate) note: Option<String>,

@@ -1,6 +1,7 @@
 //! Devices, the summary, signals, models and health.
 
 use axum::http::StatusCode;
+use detector::limits::SignalLimits;
 use serde_json::json;
 
 use super::support::{Running, masked, reading};
@@ -69,6 +70,33 @@ async fn what_cannot_be_believed_is_told_of_the_device() {
         post("1", 30, 1.0).await,
         json!([{"kind": "two_places", "signal": null}])
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_jump_is_a_doubt_and_one_beyond_a_limit_an_incident_too() {
+    let running = Running::start_with(|config| {
+        let limits = SignalLimits {
+            high: Some(60.0),
+            fastest: Some(2.0),
+            ..SignalLimits::default()
+        };
+        config.limits = vec![("temperature".to_owned(), limits)];
+    })
+    .await;
+    let after = async |second: i64, temperature: f64| {
+        running
+            .post_json("/api/v1/readings", reading("press", second, temperature))
+            .await;
+        let device = running.get("/api/v1/devices/press").await.json();
+        let incidents = running.get("/api/v1/incidents").await.json();
+        (
+            device["doubts"][0]["kind"].clone(),
+            incidents["incidents"].as_array().unwrap().len(),
+        )
+    };
+    assert_eq!(after(0, 22.0).await, (json!(null), 0));
+    assert_eq!(after(1, 50.0).await, (json!("jumped"), 0));
+    assert_eq!(after(2, 95.0).await, (json!("jumped"), 1));
 }
 
 #[tokio::test(flavor = "multi_thread")]
