@@ -104,18 +104,26 @@ pub struct SignalLimits {
     pub zones: Option<(MachineGroup, Foundation)>,
     /// The largest change within a second that is possible; a faster one makes the reading doubtful, not anomalous.
     pub fastest: Option<f64>,
+    /// No sensor of it can measure less; what does makes the reading doubtful, too.
+    pub possible_low: Option<f64>,
+    /// No sensor of it can measure more.
+    pub possible_high: Option<f64>,
 }
 
 /// Limits that contradict themselves.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum LimitsError {
     /// The low one is not below the high one.
-    #[error("the low limit {low} of {signal} is not below its high limit {high}")]
+    #[error("{low_name} = {low} of {signal} is not below its {high_name} = {high}")]
     Order {
         /// The signal.
         signal: String,
+        /// Which limit is the low one.
+        low_name: &'static str,
         /// Its low limit.
         low: f64,
+        /// Which limit is the high one.
+        high_name: &'static str,
         /// Its high limit.
         high: f64,
     },
@@ -161,18 +169,29 @@ impl Limits {
                     unit: signal.unit.clone(),
                 });
             }
-            let numbers = [limits.low, limits.high, limits.fastest];
-            if numbers.iter().flatten().any(|it| !it.is_finite()) {
+            let possible = (
+                "possible_low",
+                limits.possible_low,
+                "possible_high",
+                limits.possible_high,
+            );
+            let pairs = [("low", limits.low, "high", limits.high), possible];
+            let numbers = pairs.iter().flat_map(|it| [it.1, it.3]).chain([limits.fastest]);
+            if numbers.flatten().any(|it| !it.is_finite()) {
                 return Err(LimitsError::NoNumber { signal: name() });
             }
-            if let (Some(low), Some(high)) = (limits.low, limits.high)
-                && low >= high
-            {
-                return Err(LimitsError::Order {
-                    signal: name(),
-                    low,
-                    high,
-                });
+            for (low_name, low, high_name, high) in pairs {
+                if let (Some(low), Some(high)) = (low, high)
+                    && low >= high
+                {
+                    return Err(LimitsError::Order {
+                        signal: name(),
+                        low_name,
+                        low,
+                        high_name,
+                        high,
+                    });
+                }
             }
         }
         let mut signals = limits;

@@ -56,6 +56,8 @@ pub enum Doubt {
     ClockSuspect,
     /// Readings under one name come from two places.
     TwoPlaces,
+    /// Two readings of one name and time have different values.
+    TwoValues,
 }
 
 impl Doubt {
@@ -64,7 +66,7 @@ impl Doubt {
     pub fn signal(self) -> Option<usize> {
         match self {
             Self::FlatLined { signal } | Self::Jumped { signal } | Self::Impossible { signal } => Some(signal),
-            Self::ClockSuspect | Self::TwoPlaces => None,
+            Self::ClockSuspect | Self::TwoPlaces | Self::TwoValues => None,
         }
     }
 
@@ -77,6 +79,7 @@ impl Doubt {
             Self::Impossible { .. } => "impossible",
             Self::ClockSuspect => "clock_suspect",
             Self::TwoPlaces => "two_places",
+            Self::TwoValues => "two_values",
         }
     }
 }
@@ -111,10 +114,10 @@ pub fn doubts(state: Option<&DeviceState>, reading: &Reading, physical: &[Physic
 }
 
 /// A device that moves changes its place once; one that is back within so many seconds is two devices of one name, and
-/// taken for that for as long.
+/// taken for that for as long. So is one that has had two values at one time.
 const BACK_SECONDS: f64 = 3_600.0;
 
-/// From where a device's readings come.
+/// From where a device's readings come, as far as they tell.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Places {
     /// The place of the last reading that named one.
@@ -123,11 +126,13 @@ pub struct Places {
     pub before: Option<(Location, Timestamp)>,
     /// When a place that had just been left was last named again.
     pub back: Option<Timestamp>,
+    /// When there last were two readings of one time with different values.
+    pub clash: Option<Timestamp>,
 }
 
 impl Places {
     /// Takes in the place that a reading names, and says whether readings of one name come from two places.
-    pub fn hear(&mut self, location: Option<&Location>, at: Timestamp) -> Option<Doubt> {
+    pub fn hear(&mut self, location: Option<&Location>, at: Timestamp) -> impl Iterator<Item = Doubt> + use<> {
         let is_recent = |it: Timestamp| at.seconds_since(it) < BACK_SECONDS;
         if let Some(location) = location.filter(|it| self.now.as_ref() != Some(*it)) {
             let left = self.before.as_ref().filter(|it| it.0 == *location);
@@ -136,7 +141,9 @@ impl Places {
             }
             self.before = self.now.replace(location.clone()).map(|it| (it, at));
         }
-        self.back.filter(|it| is_recent(*it)).map(|_| Doubt::TwoPlaces)
+        let back = self.back.filter(|it| is_recent(*it)).map(|_| Doubt::TwoPlaces);
+        let clash = self.clash.filter(|it| is_recent(*it)).map(|_| Doubt::TwoValues);
+        back.into_iter().chain(clash)
     }
 }
 
@@ -198,7 +205,8 @@ mod tests {
         };
         let (a, b) = (place("a"), place("b"));
         let mut places = Places::default();
-        let mut hear = |location: Option<&Location>, secs: i64| places.hear(location, Timestamp::from_secs(secs));
+        let mut hear =
+            |location: Option<&Location>, secs: i64| places.hear(location, Timestamp::from_secs(secs)).next();
         assert_eq!(
             (hear(Some(&a), 0), hear(None, 10), hear(Some(&a), 20)),
             (None, None, None)

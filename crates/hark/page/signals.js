@@ -178,6 +178,7 @@ function deviceLine() {
 const doubtWords = /** @type {Record<string, string>} */ ({
   flat_lined: "repeats one value", jumped: "changed faster than it can", impossible: "is no value that it can have",
   clock_suspect: "the time lies too far ahead", two_places: "readings of this name come from two places",
+  two_values: "two readings of one time had different values",
 });
 
 /** What cannot be believed, in words. @param {{ kind: string, signal: string | null }} doubt */

@@ -3,14 +3,13 @@
 //! The training rows make a model, without their labels. Then every row, training rows included, is judged in the
 //! order of the file from an empty state: by the model, from what came before it.
 
+mod incidents;
 mod input;
+mod replay;
 mod verdicts;
 
-use std::collections::HashMap;
-
 use anyhow::Context;
-use detector::{BaselinePass, CheckedPlan, DeviceState, Evaluation, FeaturePass, Kind, Model, Plan, Report};
-use domain::{DeviceId, Reading, Verdict};
+use detector::{BaselinePass, CheckedPlan, FeaturePass, IncidentRules, Model, Plan};
 use serde_json::{Value, json};
 
 use crate::cli::BacktestArgs;
@@ -23,6 +22,8 @@ use crate::runtime::judging::Judging;
 use crate::table::Place;
 
 use input::Input;
+use replay::Measured;
+pub(crate) use replay::Replay;
 
 /// Judges a file, writes a verdict for each row, and measures them where there are labels.
 pub(crate) fn run(config: &Config, args: &BacktestArgs, format: Format) -> anyhow::Result<Exit> {
@@ -44,7 +45,11 @@ pub(crate) fn run(config: &Config, args: &BacktestArgs, format: Format) -> anyho
         .map(|place| verdicts::Writer::create(place, &input))
         .transpose()?;
     let judging = Judging::new(&input.signals, &config.limits)?;
-    let mut replay = Replay::new(&model, &judging);
+    let rules = IncidentRules {
+        quiet_seconds: config.detector.incident_quiet.as_secs_f64(),
+        ..IncidentRules::default()
+    };
+    let mut replay = Replay::new(&model, &judging, rules);
     for (at, entry) in input.entries.iter().enumerate() {
         let judged = entry
             .reading
@@ -61,11 +66,12 @@ pub(crate) fn run(config: &Config, args: &BacktestArgs, format: Format) -> anyho
         writer.finish().context("failed to write the verdicts")?;
     }
     progress.done();
-    let report = replay
-        .evaluation
-        .report(&input.signals.iter().map(|it| it.name.as_str()).collect::<Vec<_>>());
-    tell(&report, input.refused(), args, format)?;
-    Ok(if args.fail_on_anomaly && report.flag_rate > 0.0 {
+    let measured = replay.measured();
+    if let Some(place) = &args.incidents {
+        incidents::write(place, &input, &measured.incidents).context("failed to write the incidents")?;
+    }
+    tell(&measured, input.refused(), args, format)?;
+    Ok(if args.fail_on_anomaly && measured.report.flag_rate > 0.0 {
         Exit::AnomaliesFound
     } else {
         Exit::Ok
@@ -96,78 +102,38 @@ fn train(input: &Input, plan: CheckedPlan) -> anyhow::Result<Model> {
     Ok(pass.fit("backtest".into(), clock::now(), threads)?.0)
 }
 
-/// One judged row.
-pub(crate) struct Judged {
-    pub(crate) verdict: Verdict,
-    /// Whether a new event of this device begins here: by the heads where they judge, else by a run of flags.
-    alert: bool,
-}
-
-/// Devices that forget nothing between rows, as in the consumer.
-pub(crate) struct Replay<'a> {
-    model: &'a Model,
-    judging: &'a Judging,
-    devices: HashMap<DeviceId, (DeviceState, bool)>,
-    evaluation: Evaluation,
-}
-
-impl<'a> Replay<'a> {
-    /// No device was heard yet.
-    pub(crate) fn new(model: &'a Model, judging: &'a Judging) -> Self {
-        Self {
-            model,
-            judging,
-            devices: HashMap::new(),
-            evaluation: Evaluation::default(),
-        }
-    }
-
-    /// Judges a reading and takes it in; it `counts` when the verdict is to be measured.
-    pub(crate) fn judge(&mut self, reading: &Reading, counts: bool) -> Judged {
-        if !self.devices.contains_key(&reading.device_id) {
-            let fresh = (DeviceState::new(&self.model.signals), false);
-            self.devices.insert(reading.device_id.clone(), fresh);
-        }
-        let (state, was_anomalous) = self
-            .devices
-            .get_mut(&reading.device_id)
-            .expect("it was put there above");
-        let is_taken = state.accepts(reading.timestamp);
-        let assessment = self.judging.assess(Some(self.model), state, reading);
-        let verdict = assessment.expect("a model judges every reading").verdict;
-        let alert = match self.model.kind {
-            Kind::IsolationForest => verdict.is_anomaly && !*was_anomalous,
-            Kind::Hybrid | Kind::Statistical => is_taken && state.has_alerted(),
-        };
-        *was_anomalous = verdict.is_anomaly;
-        if counts {
-            self.evaluation.push(reading, &verdict);
-        }
-        Judged { verdict, alert }
-    }
-}
-
-/// Tells what was measured: on stdout, unless the verdicts go there.
-fn tell(report: &Report, refused: usize, args: &BacktestArgs, format: Format) -> anyhow::Result<()> {
+/// Tells what was measured: on stdout, unless the verdicts or incidents go there.
+fn tell(measured: &Measured, refused: usize, args: &BacktestArgs, format: Format) -> anyhow::Result<()> {
     let mut sheet = Sheet::new(["measure", "value"]);
-    for (name, value) in measures(report, refused) {
+    for (name, value) in measures(measured, refused) {
         sheet.push(vec![json!(name), value]);
     }
-    if args.output.as_ref().is_some_and(|it| matches!(it, Place::Standard)) {
+    let places = [&args.output, &args.incidents];
+    if places.into_iter().flatten().any(|it| matches!(it, Place::Standard)) {
         sheet.print_aside()
     } else {
         sheet.print(format)
     }
 }
 
-fn measures(report: &Report, refused: usize) -> Vec<(String, Value)> {
+fn measures(measured: &Measured, refused: usize) -> Vec<(String, Value)> {
+    let report = &measured.report;
     let mut rows: Vec<(String, Value)> = vec![
         ("rows judged after training".to_owned(), json!(report.readings)),
         ("devices".to_owned(), json!(report.devices)),
         ("rows refused".to_owned(), json!(refused)),
         ("share flagged".to_owned(), rounded(Some(report.flag_rate))),
+        ("incidents".to_owned(), json!(measured.incidents.len())),
     ];
-    let Some(it) = &report.labelled else { return rows };
+    let weekly = |count: usize| (report.device_days > 0.0).then(|| 7.0 * count as f64 / report.device_days);
+    let Some(it) = &report.labelled else {
+        let incidents = weekly(measured.incidents.len());
+        rows.push(("incidents a device and week".to_owned(), rounded(incidents)));
+        return rows;
+    };
+    let missed = measured.incidents.iter().filter(|it| !it.has_anomaly).count();
+    rows.push(("incidents without an anomalous row".to_owned(), json!(missed)));
+    rows.push(("false incidents a device and week".to_owned(), rounded(weekly(missed))));
     let counts = [
         ("true positives", it.true_positives),
         ("false positives", it.false_positives),

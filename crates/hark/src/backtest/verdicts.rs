@@ -2,8 +2,8 @@
 
 use std::io::Write;
 
-use super::Judged;
 use super::input::{Entry, Input};
+use super::replay::Judged;
 use crate::table::Place;
 
 /// Writes the rows.
@@ -22,7 +22,7 @@ impl Writer {
             header.push(format!("{}_score", signal.name));
             header.push(format!("{}_flag", signal.name));
         }
-        header.push("reason".to_owned());
+        header.extend(["reason", "incident"].map(str::to_owned));
         csv.write_record(&header)?;
         Ok(Self {
             csv,
@@ -37,7 +37,7 @@ impl Writer {
         let mut record = csv::StringRecord::new();
         record.push_field(&entry.device);
         record.push_field(&entry.time);
-        let Some(Judged { verdict, alert }) = judged else {
+        let Some(judged) = judged else {
             ["", "0", "0"].iter().for_each(|it| record.push_field(it));
             (0..self.n_signals).for_each(|_| ["", "0"].iter().for_each(|it| record.push_field(it)));
             record.push_field(
@@ -47,12 +47,14 @@ impl Writer {
                     .err()
                     .map_or_else(String::new, |it| format!("refused: {it}")),
             );
+            record.push_field("");
             self.csv.write_record(&record)?;
             return Ok(());
         };
+        let verdict = &judged.verdict;
         record.push_field(&(-verdict.score).to_string());
         record.push_field(bit(verdict.is_anomaly));
-        record.push_field(bit(*alert));
+        record.push_field(bit(judged.alert));
         for judgement in &verdict.signals {
             record.push_field(&judgement.map(|it| (-it.score).to_string()).unwrap_or_default());
             record.push_field(bit(judgement.is_some_and(|it| it.is_anomaly)));
@@ -65,6 +67,7 @@ impl Writer {
                 .collect::<Vec<_>>()
                 .join("; "),
         );
+        record.push_field(judged.incident.as_ref().map_or("", |it| it.as_str()));
         self.csv.write_record(&record)?;
         Ok(())
     }

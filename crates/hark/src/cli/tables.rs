@@ -27,6 +27,7 @@ as if it came live.
 
 Examples:
   hark backtest --input pumps.csv --device-column pump --train-fraction 0.3 --output out.csv
+  hark backtest --input pumps.csv --train-until 2026-03-08T00:00:00Z --incidents told.csv
   hark backtest --input t.csv.gz --device-column series --split-column split --truth truth.csv
   zcat t.csv.gz | hark backtest --input - --input-format csv --train-rows 500 --output -")]
 pub(crate) struct BacktestArgs {
@@ -62,6 +63,10 @@ pub(crate) struct BacktestArgs {
     /// Where to write a verdict for each row: CSV; - is stdout
     #[arg(long, value_name = "FILE")]
     pub(crate) output: Option<Place>,
+    /// Where to write what people would have been told: CSV with a row for each incident that opened after the training; - is
+    /// stdout
+    #[arg(long, value_name = "FILE")]
+    pub(crate) incidents: Option<Place>,
     /// End with exit code 5 when a row was flagged
     #[arg(long)]
     pub(crate) fail_on_anomaly: bool,

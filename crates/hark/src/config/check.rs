@@ -222,13 +222,14 @@ fn limits(it: &mut Checker<'_>, raw: &[RawSignal]) -> Option<NamedLimits> {
             None => Some(None),
         };
         limits = limits.zip(sides.zip(zones)).map(|(mut limits, (sides, zones))| {
-            let (low, high, fastest) = (signal.low, signal.high, signal.fastest);
             let of_signal = SignalLimits {
                 sides,
-                low,
-                high,
+                low: signal.low,
+                high: signal.high,
                 zones,
-                fastest,
+                fastest: signal.fastest,
+                possible_low: signal.possible_low,
+                possible_high: signal.possible_high,
             };
             limits.push((signal.name.clone(), of_signal));
             limits

@@ -5,7 +5,7 @@ use config::{Map, Value, ValueKind};
 use super::error::{Problem, nearest};
 
 /// What one of `[[signals]]` may hold, and of which kinds; the sample has no signal with all of it.
-pub(super) const SIGNAL: [(&str, ValueKind); 8] = [
+pub(super) const SIGNAL: [(&str, ValueKind); 10] = [
     ("name", ValueKind::String(String::new())),
     ("unit", ValueKind::String(String::new())),
     ("alias", ValueKind::String(String::new())),
@@ -14,6 +14,8 @@ pub(super) const SIGNAL: [(&str, ValueKind); 8] = [
     ("sides", ValueKind::String(String::new())),
     ("iso_20816_3", ValueKind::String(String::new())),
     ("fastest", ValueKind::Float(0.0)),
+    ("possible_low", ValueKind::Float(0.0)),
+    ("possible_high", ValueKind::Float(0.0)),
 ];
 
 /// The part of what was given that has a place and fits there; the rest is noted.

@@ -46,6 +46,8 @@ pub(super) struct RawSignal {
     pub(super) sides: Option<String>,
     pub(super) iso_20816_3: Option<String>,
     pub(super) fastest: Option<f64>,
+    pub(super) possible_low: Option<f64>,
+    pub(super) possible_high: Option<f64>,
 }
 
 #[derive(Debug, Deserialize)]

@@ -217,7 +217,7 @@ fn whole_numbers_are_not_rounded_and_lists_are_checked() {
 fn limits_that_make_no_sense_are_told() {
     check(
         "[[signals]]\nname = \"t\"\nlow = 30\nhigh = 18\n",
-        &[("`signals`: the low limit 30 of t is not below its high limit 18", None)],
+        &[("`signals`: low = 30 of t is not below its high = 18", None)],
     );
     check(
         "[[signals]]\nname = \"v\"\nsides = \"up\"\n",

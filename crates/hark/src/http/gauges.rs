@@ -87,7 +87,7 @@ fn describe() {
         (DEAD_LETTERS, "Refused messages that are kept"),
         (
             DRIFT,
-            "How far values and scores have shifted from the training, as population stability index; above 0.25 they have",
+            "How far values and scores have shifted from the training, as population stability index; above 0.25 they have; NaN before it is known",
         ),
         (DISK_FREE, "Room that is left on the disk of the data folder"),
         (DISK_SIZE, "Room on the disk of the data folder"),
@@ -109,15 +109,15 @@ fn bus(app: &App) {
     gauge!(OLDEST).set(clock::now().before(backlog.oldest_wait).as_secs_f64());
 }
 
-/// Nothing has shifted before enough was judged to tell.
+/// Not a number until enough was judged to tell.
 fn drift(app: &App) {
     let shift = app.drift.shift();
     for (at, signal) in app.config.signals.iter().enumerate() {
         let psi = shift.as_ref().and_then(|it| it.signals.get(at).copied().flatten());
-        gauge!(DRIFT, "of" => signal.name.clone()).set(psi.unwrap_or(0.0));
+        gauge!(DRIFT, "of" => signal.name.clone()).set(psi.unwrap_or(f64::NAN));
     }
     let psi = shift.and_then(|it| it.scores);
-    gauge!(DRIFT, "of" => "score").set(psi.unwrap_or(0.0));
+    gauge!(DRIFT, "of" => "score").set(psi.unwrap_or(f64::NAN));
 }
 
 fn backup(dir: &Path) {

@@ -223,14 +223,15 @@ impl Consumer {
             // makes no incident either.
             let is_kept_apart = clock_suspect || self.maintenance.covers(&reading.device_id, reading.timestamp);
             let is_taken = !late && !is_kept_apart;
-            if !late {
+            if late {
+                tracked.watched.doubts.hear_late(&reading);
+            } else {
                 // What is doubtful is told also of a reading that nothing is learned from.
                 let doubts = self.judging.doubts(&tracked.state, &reading, horizon);
                 tracked.watched.doubts.hear(&reading, doubts);
             }
             let assessment = self.look(tracked, &reading, received_at, is_taken);
-            let is_beyond = self.judging.is_beyond(&reading);
-            let told = (is_taken && !tracked.watched.doubts.speak_against(is_beyond)).then(|| {
+            let told = is_taken.then(|| {
                 let (signals, telling) = (self.fleet.signals(), self.telling(&reading));
                 tracked.watched.step(&reading, assessment.as_ref(), signals, &telling)
             });
@@ -261,10 +262,11 @@ impl Consumer {
     fn telling(&self, reading: &Reading) -> Telling {
         let kind = self.live_model.get().map(|it| it.kind);
         let moved = kind.map_or(0.0, |it| self.tuning.threshold(it));
-        let is_free = moved < 0.0 && self.judging.is_beyond(reading);
+        let is_beyond_limit = self.judging.is_beyond(reading);
         Telling {
             rules: self.rules(),
-            threshold: if is_free { 0.0 } else { moved },
+            threshold: if is_beyond_limit { 0.0 } else { moved },
+            is_beyond_limit,
         }
     }
 

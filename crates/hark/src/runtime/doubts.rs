@@ -1,5 +1,7 @@
 //! What is doubtful about what comes from a device: kept beside its state, told with it, and no incident.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
+
 use detector::quality::{Doubt, Places};
 use domain::{Location, Reading, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -11,6 +13,8 @@ pub(crate) struct Doubts {
     places: Places,
     /// Whether the newest reading names another place than the one before: it is held against what was there.
     has_moved: bool,
+    /// The time of the newest reading, and what its values come to.
+    newest: Option<(Timestamp, u64)>,
 }
 
 impl Doubts {
@@ -21,6 +25,19 @@ impl Doubts {
         self.has_moved = place.is_some() && named.is_some() && place != named;
         self.now
             .extend(self.places.hear(reading.location.as_deref(), reading.timestamp));
+        self.newest = Some((reading.timestamp, digest(reading)));
+    }
+
+    /// Takes in a reading no newer than the last. One of the same time with other values is not kept, and somebody else may
+    /// have sent it; the same again was delivered twice.
+    pub(crate) fn hear_late(&mut self, reading: &Reading) {
+        let Some((at, values)) = self.newest else { return };
+        if reading.timestamp == at && digest(reading) != values {
+            self.places.clash = Some(at);
+            if !self.now.contains(&Doubt::TwoValues) {
+                self.now.push(Doubt::TwoValues);
+            }
+        }
     }
 
     /// Whether they leave no reading of a machine to tell of: a value that cannot be, or that of another machine, as the first
@@ -36,6 +53,15 @@ impl Doubts {
     }
 }
 
+/// What the values of a reading come to: the same for the same values, in this process.
+fn digest(reading: &Reading) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    for value in reading.values.iter() {
+        value.map(f64::to_bits).hash(&mut hasher);
+    }
+    hasher.finish()
+}
+
 /// The parts of a place: building, floor, room.
 type Parts = [Option<String>; 3];
 
@@ -46,16 +72,23 @@ pub(super) struct PlacesRow {
     now: Option<Parts>,
     before: Option<(Parts, i64)>,
     back: Option<i64>,
+    clash: Option<i64>,
 }
 
 impl From<&Doubts> for PlacesRow {
     fn from(doubts: &Doubts) -> Self {
         let parts = |it: &Location| [it.building.clone(), it.floor.clone(), it.room.clone()];
-        let Places { now, before, back } = &doubts.places;
+        let Places {
+            now,
+            before,
+            back,
+            clash,
+        } = &doubts.places;
         Self {
             now: now.as_ref().map(parts),
             before: before.as_ref().map(|(it, at)| (parts(it), at.as_micros())),
             back: back.map(Timestamp::as_micros),
+            clash: clash.map(Timestamp::as_micros),
         }
     }
 }
@@ -67,6 +100,7 @@ impl From<PlacesRow> for Doubts {
             now: row.now.map(place),
             before: row.before.map(|(it, at)| (place(it), Timestamp::from_micros(at))),
             back: row.back.map(Timestamp::from_micros),
+            clash: row.clash.map(Timestamp::from_micros),
         };
         Self {
             places,

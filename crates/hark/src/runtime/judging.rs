@@ -24,9 +24,13 @@ impl Judging {
     pub(crate) fn new(signals: &Signals, named: &NamedLimits) -> Result<Self, LimitsError> {
         let of = |name: &str| named.iter().find(|it| it.0 == name).map(|it| it.1);
         let limits: Vec<SignalLimits> = signals.iter().map(|it| of(&it.name).unwrap_or_default()).collect();
-        let physical = signals.iter().zip(&limits).map(|(signal, limits)| Physical {
-            fastest: limits.fastest,
-            ..Physical::of(signal)
+        let physical = signals.iter().zip(&limits).map(|(signal, limits)| {
+            let known = Physical::of(signal);
+            Physical {
+                least: limits.possible_low.or(known.least),
+                most: limits.possible_high.or(known.most),
+                fastest: limits.fastest,
+            }
         });
         Ok(Self {
             physical: physical.collect(),

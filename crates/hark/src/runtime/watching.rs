@@ -36,6 +36,8 @@ pub(crate) struct Telling {
     pub(crate) rules: IncidentRules,
     /// A reading with a higher score makes no incident: 0, or below it where labels have moved it.
     pub(crate) threshold: f64,
+    /// Whether the reading lies beyond a limit that a person has set, which is told even of a jump.
+    pub(crate) is_beyond_limit: bool,
 }
 
 /// What a reading did to the incidents of its device.
@@ -51,7 +53,7 @@ pub(crate) enum Change {
 
 impl Watched {
     /// Takes in a reading that the device's state took in, and says what it did. Without a model there is no assessment of
-    /// a reading within its limits.
+    /// a reading within its limits. What cannot be believed does nothing.
     pub(crate) fn step(
         &mut self,
         reading: &Reading,
@@ -59,6 +61,9 @@ impl Watched {
         signals: &Signals,
         telling: &Telling,
     ) -> Option<(Change, Incident)> {
+        if self.doubts.speak_against(telling.is_beyond_limit) {
+            return None;
+        }
         let sign = &mut match assessment {
             Some(it) => it.sign?,
             None => Sign::calm(reading.timestamp),
@@ -282,6 +287,7 @@ mod tests {
         let telling = Telling {
             rules: IncidentRules::default(),
             threshold,
+            is_beyond_limit: false,
         };
         watched.step(&reading, Some(&assessment), &Signals::default(), &telling)
     }

@@ -78,6 +78,75 @@ fn a_backtest_takes_tables_of_hark_as_they_are() {
     }
 }
 
+/// Two days of one device that rises and falls, of which the second day has a fault of an hour, labelled.
+fn a_day_and_a_fault() -> String {
+    let mut table = "device_id,timestamp,temperature,vibration,label\n".to_owned();
+    for minute in 0..2 * 1_440 {
+        let (day, hour, of_hour) = (minute / 1_440 + 5, minute / 60 % 24, minute % 60);
+        let is_fault = (2_400..2_460).contains(&minute);
+        let wobble = f64::from(minute * 37 % 101) / 101.0 - 0.5;
+        let temperature = 20.0 + wobble + if is_fault { 9.0 } else { 0.0 };
+        let vibration = 1.2 + 0.1 * (f64::from(minute * 53 % 97) / 97.0 - 0.5);
+        let label = u8::from(is_fault);
+        table += &format!("fan,2026-01-{day:02}T{hour:02}:{of_hour:02}:00Z,{temperature:.3},{vibration:.3},{label}\n");
+    }
+    table
+}
+
+#[test]
+fn a_backtest_says_what_people_would_have_been_told() {
+    let folder = Folder::new();
+    folder.write("fan.csv", &a_day_and_a_fault());
+    let args = [
+        "--input",
+        "fan.csv",
+        "--train-fraction",
+        "0.5",
+        "--label-column",
+        "label",
+    ];
+    let out = [
+        "--output",
+        "verdicts.csv",
+        "--incidents",
+        "incidents.csv",
+        "--format",
+        "json",
+    ];
+    let measured = folder.ok(&[&["backtest"], &args[..], &out[..]].concat());
+    let table = |name: &str| -> Vec<Vec<String>> {
+        let text = folder.read(name);
+        let rows = text.lines().map(|it| it.split(',').map(str::to_owned).collect());
+        rows.collect()
+    };
+    let incidents = table("incidents.csv");
+    assert_eq!(incidents[0][..4], ["device_id", "incident", "severity", "kind"]);
+    let [_, told] = incidents.as_slice() else {
+        panic!("{incidents:?}")
+    };
+    assert_eq!((told[0].as_str(), told[3].as_str()), ("fan", "level_shift"));
+    assert_eq!(
+        (told[4].as_str(), told[11].as_str()),
+        ("2026-01-06T16:00:00Z", "temperature vibration")
+    );
+    let verdicts = table("verdicts.csv");
+    let last = verdicts[0].len() - 1;
+    assert_eq!(verdicts[0][last], "incident");
+    let of: Vec<&str> = verdicts[1..].iter().map(|it| it[it.len() - 1].as_str()).collect();
+    assert!(
+        of[..2_400].iter().all(|it| it.is_empty()),
+        "it is told when it has come"
+    );
+    assert!(of[2_402..2_460].iter().all(|it| *it == told[1]));
+    assert!(of[2_880 - 300..].iter().all(|it| it.is_empty()), "it is over");
+    let measured: Vec<Value> = serde_json::from_str(&measured).unwrap();
+    let value = |name: &str| measured.iter().find(|it| it["measure"] == name).unwrap()["value"].clone();
+    assert_eq!(
+        (value("incidents"), value("incidents without an anomalous row")),
+        (1.into(), 0.into())
+    );
+}
+
 #[test]
 fn what_is_imported_is_exported_whichever_way_it_goes() {
     let first = Folder::new();

@@ -41,7 +41,8 @@ pub(crate) struct DeviceDto<'a> {
 #[derive(Debug, serde::Serialize, ToSchema)]
 pub(crate) struct DoubtDto<'a> {
     /// `flat_lined` (one value again and again), `jumped` (faster than the signal can change), `impossible` (no sensor
-    /// measures such a value), `clock_suspect` (a time too far ahead) or `two_places` (two devices of one name).
+    /// measures such a value), `clock_suspect` (a time too far ahead), `two_places` (two devices of one name) or `two_values`
+    /// (two readings of one time, of which the first is kept).
     pub(crate) kind: &'a str,
     /// The signal that it is about; none where it is about the whole reading.
     pub(crate) signal: Option<&'a str>,

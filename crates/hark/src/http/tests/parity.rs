@@ -1,7 +1,7 @@
 //! No skew: one stream through training replay, consumer, `/detect` and backtest gives the same features and scores,
 //! to the last bit, with doubles, late readings and missing values in it.
 
-use detector::{DeviceState, Kind};
+use detector::{DeviceState, IncidentRules, Kind};
 use domain::{DeviceId, Judged, TimeRange, wire};
 use warehouse::ReadingQuery;
 
@@ -88,7 +88,7 @@ async fn same_on_every_path(kind: Kind) {
     let model = running.app.live_model.get().unwrap();
     let stream = stream();
     let asked = asked(&running, &stream).await;
-    let mut replay = Replay::new(&model, &running.app.judging);
+    let mut replay = Replay::new(&model, &running.app.judging, IncidentRules::default());
     let mut first_of = std::collections::HashMap::new();
     for (message, asked) in stream.iter().zip(&asked) {
         let reading = wire::decode(message.as_bytes(), &model.signals, None).unwrap().reading;
