@@ -79,14 +79,19 @@ impl Bank {
         self.mean[at]
     }
 
-    /// How widely each signal scatters about its mean.
-    pub(crate) fn deviations(&self) -> impl Iterator<Item = f64> {
+    /// How widely each signal scatters about its mean, as a variance.
+    pub(crate) fn variances(&self) -> impl Iterator<Item = f64> {
         let mut end = 0;
         let rows = groups(self.mean.len()).flat_map(|it| 1..=it.len());
         rows.map(move |len| {
             end += len;
-            self.covariance[end - 1].sqrt()
+            self.covariance[end - 1]
         })
+    }
+
+    /// The same as standard deviations.
+    pub(crate) fn deviations(&self) -> impl Iterator<Item = f64> {
+        self.variances().map(f64::sqrt)
     }
 
     /// The squared distance of a vector given by its deviations from the mean. A missing signal is not a number, and the

@@ -103,7 +103,7 @@ impl Heads {
         if self.drift.begins_anew() {
             self.place.hasten();
         }
-        let place = self.place.step(&moment);
+        let place = self.place.step(&moment, &self.wear);
         let worn = self.wear.step(&moment, |at| self.drift.signals[at].scale());
         let bin = moment.hour + if moment.is_weekend { 24 } else { 0 };
         let mut surprise = 0.0_f64;

@@ -12,6 +12,7 @@ use super::codec::{Reader, Writer};
 use super::drift::SPOKEN;
 use super::moment::Moment;
 use super::reach::Reach;
+use super::wear::Wear;
 use crate::features::StateError;
 
 const CARE: Care = Care {
@@ -70,7 +71,11 @@ pub(crate) struct Place {
     usual: f64,
     /// The same of its median.
     middle: f64,
+    /// Whether it is beyond that, and whether it is so for a history of days that are much like each other.
+    is_out: bool,
     has_left: bool,
+    /// By how much that asks for more, as a logarithm, smoothed.
+    doubt: f32,
     /// For how many seconds it has been away of late.
     away: f64,
     age: f64,
@@ -97,7 +102,9 @@ impl Place {
             smooth: 0.0,
             usual: 0.0,
             middle: 0.0,
+            is_out: false,
             has_left: false,
+            doubt: 0.0,
             away: 0.0,
             age: 0.0,
             watched: 0.0,
@@ -111,9 +118,9 @@ impl Place {
 
     /// How much further from all that was than usual, as the logarithm of the ratio, beyond the distance at which the
     /// device leaves or comes back; the place after the reading.
-    pub(crate) fn step(&mut self, moment: &Moment<'_>) -> f64 {
+    pub(crate) fn step(&mut self, moment: &Moment<'_>, wear: &Wear) -> f64 {
         let units = moment.weights.units;
-        self.away = if self.has_left {
+        self.away = if self.is_out {
             self.away + moment.seconds
         } else {
             (self.away - FORGETS * moment.seconds).max(0.0)
@@ -152,6 +159,8 @@ impl Place {
             1.0
         };
         self.smooth += (sooner * moment.weights.smooth).max(early).min(1.0) * (felt - self.smooth);
+        let unseen = self.unseen(deviations, wear) - f64::from(self.doubt);
+        self.doubt += (moment.weights.smooth.max(early) * unseen) as f32;
         self.bank.absorb(
             deviations,
             CARE.trust(distance, moment.is_learning),
@@ -160,6 +169,25 @@ impl Place {
         let step = if moment.is_learning { LEARNING_STEP } else { STEP };
         let reach = self.reach.step(moment, &self.bank);
         self.compare(step * moment.weights.scale.max(early)).max(reach)
+    }
+
+    /// How much further off the device may be since its history is of few weathers, as a logarithm: each signal counts as it
+    /// makes the distance.
+    fn unseen(&self, deviations: &[f64], wear: &Wear) -> f64 {
+        let (mut whole, mut unseen) = (0.0, 0.0);
+        for (at, (deviation, variance)) in deviations.iter().zip(self.bank.variances()).enumerate() {
+            if deviation.is_nan() || variance <= 0.0 {
+                continue;
+            }
+            let square = deviation * deviation / variance;
+            whole += square;
+            unseen += square * wear.unseen(at) / variance;
+        }
+        if unseen > 0.0 {
+            0.5 * (unseen / whole).ln_1p()
+        } else {
+            0.0
+        }
     }
 
     /// How far below its usual upper end the distance is again that of a device that is back.
@@ -173,7 +201,7 @@ impl Place {
         self.reach.widen();
         (self.smooth, self.usual, self.middle) = (0.0, 0.0, 0.0);
         (self.age, self.watched, self.away) = (0.0, 0.0, 0.0);
-        self.has_left = false;
+        (self.is_out, self.has_left) = (false, false);
     }
 
     /// The distance against its usual upper end, which moves by `step`.
@@ -195,7 +223,10 @@ impl Place {
             -0.5 * step
         };
         let beyond = distance - self.usual;
-        let bar = if self.has_left { -self.back() } else { LEAVES };
+        let back = self.back();
+        let bar = |is_beyond: bool| if is_beyond { -back } else { LEAVES };
+        self.is_out = beyond > bar(self.is_out);
+        let bar = bar(self.has_left) + f64::from(self.doubt);
         self.has_left = beyond > bar;
         beyond - bar
     }
@@ -211,21 +242,27 @@ impl Place {
         [self.smooth, self.usual, self.middle, self.age, self.watched]
             .iter()
             .for_each(|it| to.double(*it));
-        to.byte(u8::from(self.has_left));
+        to.byte(u8::from(self.is_out) | u8::from(self.has_left) << 1);
+        to.single(self.doubt);
         to.double(self.away);
     }
 
     pub(crate) fn read(from: &mut Reader<'_>, n_signals: usize) -> Result<Self, StateError> {
+        let (bank, reach) = (Bank::read(from, n_signals)?, Reach::read(from, n_signals)?);
+        let (smooth, usual, middle) = (from.double()?, from.double()?, from.double()?);
+        let (age, watched, bits) = (from.double()?, from.double()?, from.byte()?);
         Ok(Self {
-            bank: Bank::read(from, n_signals)?,
-            reach: Reach::read(from, n_signals)?,
-            smooth: from.double()?,
-            usual: from.double()?,
-            middle: from.double()?,
-            age: from.double()?,
-            watched: from.double()?,
-            has_left: from.byte()? != 0,
+            bank,
+            reach,
+            smooth,
+            usual,
+            middle,
+            is_out: bits & 1 != 0,
+            has_left: bits & 2 != 0,
+            doubt: from.single()?,
             away: from.double()?,
+            age,
+            watched,
         })
     }
 }

@@ -7,6 +7,7 @@
 use domain::Values;
 
 use super::codec::{Reader, Writer};
+use super::drift::student;
 use super::moment::Moment;
 use crate::features::StateError;
 
@@ -29,6 +30,12 @@ const STEP_CLIP: f64 = 3.0;
 /// What has moved less than this, in scales, is nothing that a person could see.
 const VISIBLE: f64 = 1.0;
 
+/// Fewer days say nothing of how they follow each other.
+const TELLING: f64 = 3.0;
+
+/// Days are taken to be alike by this much at most, as the correlation of neighbours.
+const ALIKE: f64 = 0.95;
+
 /// It is told again after so many days at the earliest, while it goes on.
 const QUIET: u32 = 28;
 
@@ -41,6 +48,10 @@ struct Days {
     last: f32,
     base: f32,
     steps: f32,
+    /// The mean square of the distances from the days before.
+    spread: f32,
+    /// See [`Wear::unseen`].
+    unseen: f32,
     /// How many days in a row were far above, or below with a minus.
     run: i8,
 }
@@ -72,6 +83,8 @@ impl Wear {
             last: 0.0,
             base: 0.0,
             steps: 0.0,
+            spread: 0.0,
+            unseen: 0.0,
             run: 0,
         };
         Self {
@@ -108,6 +121,15 @@ impl Wear {
         worn
     }
 
+    /// By how much the variance of a signal may be larger than it was so far, since its days are alike and few of them are
+    /// few samples: two weeks are four or five weathers. A new value of a normal variable of which `m` are known follows
+    /// Student's distribution, `1 + 1/m` times as wide. Of `n` days whose neighbours correlate by `r`, which the ratio of
+    /// the mean square step to the variance tells (von Neumann 1941), `m = n (1 - r) / (1 + r)` count (Bayley and Hammersley 1946). What days
+    /// that have nothing to do with each other leave unseen is in the references.
+    pub(crate) fn unseen(&self, signal: usize) -> f64 {
+        f64::from(self.days[signal].unseen)
+    }
+
     fn take(&mut self, values: &Values) {
         self.readings = self.readings.saturating_add(1);
         let is_first = self.seen == 0 && self.readings == 1;
@@ -127,7 +149,8 @@ impl Wear {
             .for_each(|it| to.count(*it));
         for it in &self.days {
             to.double(it.mean);
-            [it.last, it.base, it.steps].iter().for_each(|it| to.single(*it));
+            let numbers = [it.last, it.base, it.steps, it.spread];
+            numbers.iter().for_each(|it| to.single(*it));
             to.byte(it.run.cast_unsigned());
         }
     }
@@ -142,8 +165,11 @@ impl Wear {
                 last: from.single()?,
                 base: from.single()?,
                 steps: from.single()?,
+                spread: from.single()?,
+                unseen: 0.0,
                 run: from.byte()?.cast_signed(),
             };
+            days.unseen = days.unseen_after(it.seen) as f32;
         }
         Ok(it)
     }
@@ -169,19 +195,64 @@ impl Days {
             (true, false) => side,
         };
         let step = (mean - f64::from(self.last)).powi(2);
-        if nth <= SPEAKS {
-            self.steps += ((step - usual) / memory) as f32;
-        } else if walks.abs() < WALKS / 2.0 {
-            self.steps += ((step.min(STEP_CLIP * STEP_CLIP * usual) - usual) / memory) as f32;
+        let share = 1.0 / (memory + 1.0);
+        if nth <= SPEAKS || walks.abs() < WALKS / 2.0 {
+            let most = if nth <= SPEAKS {
+                f64::INFINITY
+            } else {
+                STEP_CLIP * STEP_CLIP * usual
+            };
+            self.steps += ((step.min(most) - usual) / memory) as f32;
+            let spread = f64::from(self.spread);
+            self.spread = ((1.0 - share) * (spread + share * (mean - base).powi(2))) as f32;
         }
-        self.base += ((mean - base) / (memory + 1.0)) as f32;
+        self.base += ((mean - base) * share) as f32;
         self.last = mean as f32;
+        self.unseen = self.unseen_after(nth) as f32;
         walks
+    }
+
+    fn unseen_after(&self, days: u32) -> f64 {
+        let n = f64::from(days).min(MEMORY + 1.0);
+        let (steps, spread) = (f64::from(self.steps), f64::from(self.spread));
+        if n < TELLING || spread <= 0.0 {
+            return 0.0;
+        }
+        let alike = (1.0 - steps / (2.0 * spread)).clamp(0.0, ALIKE);
+        let count = (n * (1.0 - alike) / (1.0 + alike)).max(1.0);
+        let wide = |count: f64| student(1.0 / count).powi(2) * (1.0 + 1.0 / count);
+        spread * (wide(count) / wide(n) - 1.0)
     }
 
     /// What was told is what the next days are set against.
     fn begin_again(&mut self) {
         self.base = self.last;
         self.run = 0;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What days of these means leave unseen, as a share of their variance.
+    fn unseen(means: impl Iterator<Item = f64>) -> f64 {
+        let mut days = Wear::new(1).days[0];
+        for (nth, mean) in (1..).zip(means) {
+            days.mean = mean;
+            days.close(nth, 1.0);
+        }
+        f64::from(days.unseen) / f64::from(days.spread)
+    }
+
+    #[test]
+    fn days_that_are_alike_leave_more_unseen_than_others() {
+        let mixed = [
+            3.0, -1.0, 2.0, -3.0, 1.0, 3.0, -2.0, 0.0, 2.0, -1.0, -3.0, 1.0, 0.0, -1.0,
+        ];
+        let slow = |days: u32| (0..days).map(|it| (f64::from(it) * 0.45).sin());
+        assert!(unseen(mixed.into_iter()) < 0.01);
+        let (two_weeks, ten) = (unseen(slow(14)), unseen(slow(70)));
+        assert!(two_weeks > 0.5 && ten < 0.4 * two_weeks, "{two_weeks} {ten}");
     }
 }
