@@ -9,7 +9,7 @@ mod replay;
 mod verdicts;
 
 use anyhow::Context;
-use detector::{BaselinePass, CheckedPlan, FeaturePass, IncidentRules, Model, Plan};
+use detector::{BaselinePass, CheckedPlan, FeaturePass, IncidentRules, Model};
 use serde_json::{Value, json};
 
 use crate::cli::BacktestArgs;
@@ -30,13 +30,7 @@ pub(crate) fn run(config: &Config, args: &BacktestArgs, format: Format) -> anyho
     let progress = Progress::new("reading the table");
     let input = Input::read(config, args)?;
     progress.done();
-    let plan = Plan {
-        kind: config.detector.kind,
-        forest: config.forest,
-        spec: config.detector.spec.clone(),
-        policy: config.detector.policy,
-        ..Plan::default()
-    };
+    let plan = config.detector.plan(config.forest);
     let progress = Progress::new("training and judging");
     let model = train(&input, plan.check()?)?;
     let mut writer = args

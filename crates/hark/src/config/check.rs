@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use detector::limits::{Foundation, MachineGroup, Sides, SignalLimits};
-use detector::{FeatureSpec, Kind, Plan, ThresholdPolicy};
+use detector::{FeatureSpec, Kind, Tempo, ThresholdPolicy, Unit};
 use domain::{Signal, Signals};
 use forest::Contamination;
 
@@ -12,7 +12,9 @@ use super::error::{Problem, nearest};
 use super::google;
 use super::layers::{Flags, Listener};
 use super::quantity::{parse_size, parse_span};
-use super::raw::{Raw, RawBus, RawDetector, RawForest, RawLog, RawSignal, RawSimulator, RawTrain, RawWarehouse};
+use super::raw::{
+    Raw, RawBus, RawDetector, RawForest, RawHalfLives, RawLog, RawSignal, RawSimulator, RawTrain, RawWarehouse,
+};
 use super::shared;
 use super::values::{
     Api, Bus, BusKind, Config, Dashboard, Data, Detector, Log, Simulator, Train, Warehouse, WarehouseKind,
@@ -271,24 +273,38 @@ fn detector(
     let skew = it.span("detector.max_future_skew", &raw.max_future_skew);
     let quiet = it.span("detector.incident_quiet", &raw.incident_quiet);
     let grace = it.span("detector.silence_grace", &raw.silence_grace);
+    let tempo = tempo(it, &raw.half_lives);
     let kinds = [Kind::Hybrid, Kind::IsolationForest, Kind::Statistical].map(|it| (it.as_str(), it));
     let kind = it.word("detector.kind", &raw.kind, &kinds);
-    let (kind, spec, policy, forest) = (kind?, spec?, policy?, forest?);
-    let plan = Plan {
-        kind,
-        forest,
-        spec: spec.clone(),
-        policy,
-        ..Plan::default()
-    };
-    it.take("detector", plan.check().map_err(|it| it.to_string()))?;
-    Some(Detector {
-        kind,
-        spec,
-        policy,
+    let detector = Detector {
+        kind: kind?,
+        spec: spec?,
+        policy: policy?,
+        tempo: tempo?,
         max_future_skew: skew?,
         incident_quiet: quiet?,
         silence_grace: grace?,
+    };
+    it.take("detector", detector.plan(forest?).check().map_err(|it| it.to_string()))?;
+    Some(detector)
+}
+
+fn tempo(it: &mut Checker<'_>, raw: &RawHalfLives) -> Option<Tempo> {
+    let unit = match raw.unit.as_str() {
+        "interval" => Unit::Interval,
+        text => {
+            let unit = parse_span(text)
+                .map_err(|_| format!("`{text}` is neither \"interval\" nor a length of time such as 10s"));
+            Unit::Seconds(it.take("detector.half_lives.unit", unit)?.as_secs_f64())
+        }
+    };
+    Some(Tempo {
+        unit,
+        level: raw.level,
+        smooth: raw.smooth,
+        rough: raw.rough,
+        hold: raw.hold,
+        ..Tempo::default()
     })
 }
 

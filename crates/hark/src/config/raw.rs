@@ -70,6 +70,17 @@ pub(super) struct RawDetector {
     pub(super) max_future_skew: String,
     pub(super) incident_quiet: String,
     pub(super) silence_grace: String,
+    pub(super) half_lives: RawHalfLives,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawHalfLives {
+    pub(super) unit: String,
+    pub(super) level: f64,
+    pub(super) smooth: f64,
+    pub(super) rough: f64,
+    pub(super) hold: f64,
 }
 
 #[derive(Debug, Deserialize)]

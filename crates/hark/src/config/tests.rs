@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use detector::ThresholdPolicy;
+use detector::{Tempo, ThresholdPolicy, Unit};
 
 use super::*;
 
@@ -225,6 +225,25 @@ fn limits_that_make_no_sense_are_told() {
             "`signals.v.sides` is \"up\", which does not exist",
             Some("this build knows \"both\" and \"high\" and \"low\""),
         )],
+    );
+}
+
+#[test]
+fn half_lives_count_in_intervals_or_in_time() {
+    let tempo = |toml| load(toml, &[], Flags::default()).unwrap().config.detector.tempo;
+    assert_eq!(tempo(""), Tempo::default());
+    let set = tempo("[detector.half_lives]\nunit = \"10s\"\nsmooth = 30\n");
+    assert_eq!((set.unit, set.smooth, set.level), (Unit::Seconds(10.0), 30.0, 300.0));
+    check(
+        "[detector.half_lives]\nunit = \"often\"\n",
+        &[(
+            "`detector.half_lives.unit`: `often` is neither \"interval\" nor a length of time such as 10s",
+            None,
+        )],
+    );
+    check(
+        "[detector.half_lives]\nlevel = 0\n",
+        &[("`detector`: the half-life `level` must be above 0, not 0", None)],
     );
 }
 

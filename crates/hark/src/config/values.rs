@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use detector::{FeatureSpec, Kind, ThresholdPolicy};
+use detector::{FeatureSpec, Kind, Plan, Tempo, ThresholdPolicy};
 use domain::Signals;
 
 use crate::runtime::judging::NamedLimits;
@@ -75,9 +75,23 @@ pub(crate) struct Detector {
     pub(crate) kind: Kind,
     pub(crate) spec: FeatureSpec,
     pub(crate) policy: ThresholdPolicy,
+    pub(crate) tempo: Tempo,
     pub(crate) max_future_skew: Duration,
     pub(crate) incident_quiet: Duration,
     pub(crate) silence_grace: Duration,
+}
+
+impl Detector {
+    /// How models are made, with these forests.
+    pub(crate) fn plan(&self, forest: forest::Params) -> Plan {
+        Plan {
+            kind: self.kind,
+            forest,
+            spec: self.spec.clone(),
+            policy: self.policy,
+            tempo: self.tempo,
+        }
+    }
 }
 
 /// Which bus.

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use anyhow::Context;
-use detector::{BaselinePass, CheckedPlan, Evaluation, FeaturePass, Model, Plan, Report};
+use detector::{BaselinePass, CheckedPlan, Evaluation, FeaturePass, Model, Report};
 use domain::{DeviceId, Judged, Label, Reading, Signals, TimeRange};
 use warehouse::{IncidentQuery, LabelFilter, Scan, Warehouse};
 
@@ -31,13 +31,7 @@ pub(crate) struct Order {
 impl Order {
     /// The order that a configuration gives, over all stored readings.
     pub(crate) fn of(config: &Config, promotion: Promotion) -> anyhow::Result<Self> {
-        let plan = Plan {
-            kind: config.detector.kind,
-            forest: config.forest,
-            spec: config.detector.spec.clone(),
-            policy: config.detector.policy,
-            ..Plan::default()
-        };
+        let plan = config.detector.plan(config.forest);
         Ok(Self {
             signals: config.signals.clone(),
             plan: plan.check()?,
