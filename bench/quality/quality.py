@@ -226,7 +226,22 @@ def table_of(results):
         star = "*" if it["detector"] == "Half-Space Trees" and it["set"].startswith("fleet") else ""
         found = "{} of {}".format(*it["events"]) if "events" in it else ""
         lines.append(f"| {it['set']} | {it['detector']}{star} | {' | '.join(cells)} | {found} | {scores} |")
-    return "\n".join(lines) + "\n"
+    return "\n".join(lines + where_not(results)) + "\n"
+
+
+def where_not(results):
+    """Where another detector is ahead of hybrid, in words."""
+    lines = ["", "## Where hybrid is not ahead", "", "By at least 0.001, of all rows above; one that flags nearly everything has a high F1 where much is anomalous.", ""]
+    for name in dict.fromkeys(it["set"] for it in results):
+        of_set = {it["detector"]: it for it in results if it["set"] == name}
+        ours = of_set.get("hybrid")
+        ahead = []
+        for key in ("AUC", "AP", "F1") if ours else ():
+            better = [(it[key], detector) for detector, it in of_set.items() if it[key] is not None and it[key] >= ours[key] + 0.001]
+            names = ", ".join(f"{detector} {value:.3f}" for value, detector in sorted(better, reverse=True))
+            ahead += [f"{key} {ours[key]:.3f}: {names}"] if better else []
+        lines.append(f"- {name}: {'; '.join(ahead) or 'ahead in all three'}")
+    return lines
 
 
 def tell(result):
