@@ -223,10 +223,15 @@ def table_of(results):
         digits = {"AUC": 3, "AP": 3, "F1": 3, "FAR": 2, "MAR": 1, "false/day": 1}
         cells = [f"{it[key]:.{n}f}" if it[key] is not None else "" for key, n in digits.items()]
         scores = " / ".join(f"{score:.1f}" for score in it["NAB"].values()) if "NAB" in it else ""
-        star = "*" if it["detector"] == "Half-Space Trees" and it["set"].startswith("fleet") else ""
         found = "{} of {}".format(*it["events"]) if "events" in it else ""
-        lines.append(f"| {it['set']} | {it['detector']}{star} | {' | '.join(cells)} | {found} | {scores} |")
+        lines.append(f"| {it['set']} | {starred(it)} | {' | '.join(cells)} | {found} | {scores} |")
     return "\n".join(lines + where_not(results)) + "\n"
+
+
+def starred(result):
+    """The detector's name, with a star where it was tried on a part."""
+    is_part = result["detector"] == "Half-Space Trees" and result["set"].startswith("fleet")
+    return result["detector"] + ("*" if is_part else "")
 
 
 def where_not(results):
@@ -237,7 +242,7 @@ def where_not(results):
         ours = of_set.get("hybrid")
         ahead = []
         for key in ("AUC", "AP", "F1") if ours else ():
-            better = [(it[key], detector) for detector, it in of_set.items() if it[key] is not None and it[key] >= ours[key] + 0.001]
+            better = [(it[key], starred(it)) for it in of_set.values() if it[key] is not None and it[key] >= ours[key] + 0.001]
             names = ", ".join(f"{detector} {value:.3f}" for value, detector in sorted(better, reverse=True))
             ahead += [f"{key} {ours[key]:.3f}: {names}"] if better else []
         lines.append(f"- {name}: {'; '.join(ahead) or 'ahead in all three'}")
