@@ -10,7 +10,7 @@
 //! 32 bytes  SHA-256 of all of the above
 //! ```
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use domain::{DeviceId, MAX_SIGNALS, Signal, Signals, Timestamp};
@@ -24,6 +24,7 @@ use crate::heads::{Pace, Tempo};
 use crate::kind::Kind;
 use crate::model::{Model, Provenance, SignalModel, WholeForest};
 use crate::peers::Peers;
+use crate::recurring::{Look, Recurring, Rhythm};
 use crate::reference::{Reference, References};
 use crate::shift::{Deciles, Trained};
 use crate::threshold::ThresholdPolicy;
@@ -76,6 +77,9 @@ struct Header {
     fleet: [f64; 3],
     devices: Vec<DeviceHeader>,
     whole: Option<WholeHeader>,
+    /// What recurs; left out where nothing does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    recurring: Option<RecurringHeader>,
     spec: FeatureSpec,
     peers: Peers,
     signals: Vec<SignalHeader>,
@@ -119,6 +123,15 @@ struct WholeHeader {
     columns: Vec<Option<usize>>,
     spread: f64,
     id: u64,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RecurringHeader {
+    rhythms: Vec<Rhythm>,
+    fleet: Vec<Look>,
+    /// By name, in order, so that a model has the same bytes each time.
+    devices: BTreeMap<String, Vec<Look>>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -220,6 +233,7 @@ fn header(model: &Model) -> Header {
             spread: it.spread,
             id: it.id,
         }),
+        recurring: recurring_header(&model.recurring),
         spec: model.extractor.spec().clone(),
         peers: model.peers.clone(),
         signals: signals
@@ -259,6 +273,10 @@ fn assemble(
 ) -> Result<Model, ArtifactError> {
     let references = references(&header)?;
     let bar = bar(&header.bar)?;
+    let recurring = match header.recurring {
+        Some(it) => recurring(it, header.signals.len())?,
+        None => Recurring::default(),
+    };
     let trained = Trained {
         signals: header.signals.iter().map(|it| it.deciles).collect(),
         scores: header.scores,
@@ -281,6 +299,7 @@ fn assemble(
         pace: Pace::new(header.tempo),
         references,
         whole,
+        recurring,
         line: header.line,
         bar,
         trained,
@@ -337,6 +356,35 @@ fn bar(header: &BarHeader) -> Result<Bar, ArtifactError> {
         weeks: header.weeks,
         seen: header.seen,
     })
+}
+
+fn recurring_header(recurring: &Recurring) -> Option<RecurringHeader> {
+    let devices = recurring.devices.iter();
+    (*recurring != Recurring::default()).then(|| RecurringHeader {
+        rhythms: recurring.rhythms.clone(),
+        fleet: recurring.fleet.clone(),
+        devices: devices
+            .map(|(device, looks)| (device.as_str().to_owned(), looks.clone()))
+            .collect(),
+    })
+}
+
+fn recurring(header: RecurringHeader, n_signals: usize) -> Result<Recurring, ArtifactError> {
+    let mut recurring = Recurring {
+        rhythms: header.rhythms,
+        fleet: header.fleet,
+        devices: HashMap::with_capacity(header.devices.len()),
+    };
+    for (device, looks) in header.devices {
+        let device = DeviceId::new(&device).map_err(|cause| ArtifactError::Content(cause.to_string()))?;
+        recurring.devices.insert(device, looks);
+    }
+    if recurring.fits(n_signals) {
+        Ok(recurring)
+    } else {
+        let problem = "what recurs has other signals".to_owned();
+        Err(ArtifactError::Content(problem))
+    }
 }
 
 fn device_headers(references: &References) -> Vec<DeviceHeader> {

@@ -11,6 +11,8 @@ use crate::features::DeviceState;
 use crate::heads::{Evidence, Pace};
 use crate::kind::Kind;
 use crate::model::WholeForest;
+use crate::recurring::{Look, Recurring};
+use crate::recurring_pass::{Moment, RecurringPass};
 use crate::reference::{Learned, References};
 use crate::sample::Sample;
 use crate::shift::{Deciles, deciles_of};
@@ -64,6 +66,7 @@ pub(crate) struct HeadsPass {
     trusts: Vec<f64>,
     evidence: Sample,
     vectors: Sample,
+    recurring: RecurringPass,
     n_signals: usize,
 }
 
@@ -81,12 +84,14 @@ impl HeadsPass {
             trusts: Vec::new(),
             evidence: Sample::new(EVIDENCE_COLUMNS, EVIDENCE_ROWS, seed.wrapping_add(1_001)),
             vectors: Sample::new(n_signals, rows, seed.wrapping_add(1_000)),
+            recurring: RecurringPass::default(),
             n_signals,
         }
     }
 
-    /// Takes a reading into the state of its device, which learns, and remembers what the heads say.
-    pub(crate) fn step(&mut self, state: &mut DeviceState, reading: &Reading) {
+    /// Takes a reading into the state of its device, which learns, and remembers what the heads say. `is_usual` is whether
+    /// people have said that it is, however odd it looks.
+    pub(crate) fn step(&mut self, state: &mut DeviceState, reading: &Reading, is_usual: bool) {
         state.learn_until(u64::MAX);
         let device = &reading.device_id;
         let before = state.readings();
@@ -105,14 +110,31 @@ impl HeadsPass {
         let learned = self.learned.get_mut(device).expect("it was put there above");
         learned.readings += 1;
         self.trusts[place] = evidence.trust;
-        if before >= expected / 2 {
+        let is_referred = before >= expected / 2;
+        if is_referred {
             learned.take(&evidence.banks);
             let [spike, smooth, rough] = evidence.banks;
             self.evidence
                 .offer(&[place as f64, spike, smooth, rough, evidence.place]);
         }
-        if before >= expected / 4 && self.kind == Kind::Hybrid {
-            self.offer_vector(state, reading);
+        let n_signals = self.n_signals;
+        let moment = |state: &DeviceState| Moment {
+            device: place,
+            at: reading.timestamp,
+            evidence,
+            look: Look::of(state, n_signals),
+            is_referred,
+        };
+        if is_usual {
+            self.recurring.keep_told(moment(state));
+        }
+        if before >= expected / 4 {
+            if self.recurring.hear(place, &evidence.banks, state.interval()) {
+                self.recurring.keep(moment(state));
+            }
+            if self.kind == Kind::Hybrid {
+                self.offer_vector(state, reading);
+            }
         }
     }
 
@@ -183,20 +205,37 @@ impl HeadsPass {
         }
     }
 
-    /// The score that a reading of the training would have had, were its device trusted as it is by now.
+    /// What recurs, and what people have said is usual. From then on references are what is usual besides.
+    pub(crate) fn take_out_recurring(&mut self, references: &References) -> Recurring {
+        let is_odd = |device, evidence: &Evidence| self.rate(device, evidence, references) > LEAST_LINE;
+        let recurring = self.recurring.find(&self.devices, is_odd);
+        for (device, banks) in self.recurring.recurred(&recurring, &self.devices) {
+            if let Some(learned) = self.learned.get_mut(device) {
+                learned.leave_out(&banks);
+            }
+        }
+        recurring
+    }
+
+    /// The score that a reading of the sample would have had.
     fn score(&self, row: &[f64], references: &References) -> f64 {
-        let device = row[0] as usize;
         let evidence = Evidence {
             banks: [row[1], row[2], row[3]],
             frozen: 0.0,
             place: row[4],
-            trust: self.trusts[device],
+            trust: 0.0,
             surprise: 0.0,
             is_alert: false,
             worn: None,
         };
+        self.rate(row[0] as usize, &evidence, references)
+    }
+
+    /// The score of evidence, were its device trusted as it is by now.
+    fn rate(&self, device: usize, evidence: &Evidence, references: &References) -> f64 {
         let banks = references.banks(&self.devices[device]);
-        combine(self.kind, &evidence, &banks, None).score
+        let trust = self.trusts[device];
+        combine(self.kind, &Evidence { trust, ..*evidence }, &banks, None).score
     }
 
     /// The forest on the vector of all signals.

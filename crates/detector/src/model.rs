@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use domain::{Reading, Signals, Timestamp, Verdict};
+use domain::{DeviceId, Reading, Signals, Timestamp, Verdict};
 use forest::{Forest, Params};
 
 use crate::bar::Bar;
@@ -10,6 +10,7 @@ use crate::features::{Baseline, DeviceState, Extractor};
 use crate::heads::Pace;
 use crate::kind::Kind;
 use crate::peers::Peers;
+use crate::recurring::{Look, Recurring};
 use crate::reference::References;
 use crate::shift::Trained;
 use crate::threshold::ThresholdPolicy;
@@ -72,6 +73,8 @@ pub struct Model {
     pub references: References,
     /// The forest on the vector of all signals; none where the kind has none.
     pub whole: Option<WholeForest>,
+    /// What is no anomaly because it recurs.
+    pub recurring: Recurring,
     /// How far beyond normal the heads and the forest let a device be.
     pub line: f64,
     /// How seldom a score is: from what a person is told.
@@ -132,6 +135,7 @@ impl Model {
             .peers
             .map(|it| places.iter().map(|place| place.and_then(|at| it[at])).collect());
         let whole = self.whole.map(|it| it.with_places(&places));
+        let recurring = self.recurring.with_places(&places);
         let trained = Trained {
             signals: places
                 .iter()
@@ -142,12 +146,24 @@ impl Model {
         Ok(Self {
             signals: declared.clone(),
             whole,
+            recurring,
             trained,
             extractor,
             peers,
             forests,
             ..self
         })
+    }
+
+    /// How a device with this state looks, as its last reading has left it.
+    #[must_use]
+    pub fn look(&self, state: &DeviceState) -> Look {
+        Look::of(state, self.signals.len())
+    }
+
+    /// From now on the device may look so: people have said that it is usual.
+    pub fn expect_of(&mut self, device: &DeviceId, look: Look) {
+        self.recurring.expect_of(device, look);
     }
 
     /// The verdict of [`Model::assess`].

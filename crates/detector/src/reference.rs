@@ -79,6 +79,14 @@ impl Learned {
             .zip(banks)
             .for_each(|(histogram, it)| histogram.take(*it));
     }
+
+    /// Leaves out what was taken.
+    pub(crate) fn leave_out(&mut self, banks: &[f64; 3]) {
+        self.banks
+            .iter_mut()
+            .zip(banks)
+            .for_each(|(histogram, it)| histogram.leave_out(*it));
+    }
 }
 
 /// Bins of a histogram.
@@ -99,8 +107,17 @@ struct Histogram {
 impl Histogram {
     fn take(&mut self, value: f64) {
         self.counts.resize(BINS, 0);
-        let at = ((value.max(1e-9).ln() - LOWEST) / WIDTH).clamp(0.0, BINS as f64 - 1.0);
-        self.counts[at as usize] += 1;
+        self.counts[Self::bin(value)] += 1;
+    }
+
+    fn leave_out(&mut self, value: f64) {
+        if let Some(count) = self.counts.get_mut(Self::bin(value)) {
+            *count = count.saturating_sub(1);
+        }
+    }
+
+    fn bin(value: f64) -> usize {
+        ((value.max(1e-9).ln() - LOWEST) / WIDTH).clamp(0.0, BINS as f64 - 1.0) as usize
     }
 
     /// How many values it holds.

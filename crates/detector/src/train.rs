@@ -223,6 +223,16 @@ impl FeaturePass {
 
     /// Takes a reading. Doubles and late ones are passed over, as they are when they come live.
     pub fn push(&mut self, reading: &Reading) {
+        self.take(reading, false);
+    }
+
+    /// Takes a reading of which people have said that it is usual, however odd it looks: one in an incident that was a false
+    /// alarm, or expected.
+    pub fn push_usual(&mut self, reading: &Reading) {
+        self.take(reading, true);
+    }
+
+    fn take(&mut self, reading: &Reading, is_usual: bool) {
         let state = match self.states.get_mut(&reading.device_id) {
             Some(state) => state,
             None => {
@@ -248,7 +258,7 @@ impl FeaturePass {
             }
             state.push(reading);
         } else {
-            self.heads.step(state, reading);
+            self.heads.step(state, reading, is_usual);
         }
         self.readings += 1;
         let at = reading.timestamp;
@@ -270,7 +280,7 @@ impl FeaturePass {
     /// # Errors
     /// When there are no readings or a forest cannot be fitted.
     pub fn fit(
-        self,
+        mut self,
         version: Arc<str>,
         created_at: Timestamp,
         threads: usize,
@@ -286,6 +296,8 @@ impl FeaturePass {
             .enumerate()
             .map(|(at, sample)| self.fit_signal(at, sample, chance, threads))
             .collect::<Result<_, _>>()?;
+        let references = self.heads.references(self.signals.len(), &self.states);
+        let recurring = self.heads.take_out_recurring(&references);
         let references = self.heads.references(self.signals.len(), &self.states);
         let lines = self.heads.line(&self.plan.plan, &references, watched);
         let whole = self.heads.fit_whole(&self.plan, threads)?;
@@ -310,6 +322,7 @@ impl FeaturePass {
             pace: Pace::new(self.plan.plan.tempo),
             references,
             whole,
+            recurring,
             line: lines.line,
             bar: lines.bar,
             trained: Trained {

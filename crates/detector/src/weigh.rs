@@ -24,6 +24,9 @@ const LEAST: f64 = -9.0;
 /// A score counts as so much higher where a new event is told: alerts are seldom, and then less is needed.
 const EVENT: f64 = 0.2;
 
+/// The score of a reading that looks like what recurs: that of an ordinary one, whatever else is told of it.
+const RECURS: f64 = LEAST_LINE - EVENT - 0.05;
+
 /// By so much of what a device's own scores are usually higher than its fleet's the line for its flags lies higher.
 const OWN: f64 = 0.15;
 
@@ -87,11 +90,14 @@ impl Model {
         let evidence = state.step(reading, &self.pace);
         let familiar = self.whole.as_ref().map(|it| it.familiarity(state, reading));
         let references = self.references.banks(&reading.device_id);
-        let combined = if is_unknown {
+        let mut combined = if is_unknown {
             stranger
         } else {
             combine(self.kind, &evidence, &references, familiar)
         };
+        if combined.score > LEAST_LINE && !is_unknown && self.recurs(state, reading, combined.leading) {
+            combined.score = RECURS;
+        }
         let interval = state.interval().unwrap_or(UNHEARD);
         let policy = self.provenance.policy;
         let own = state.tide.step(combined.score, &self.bar, self.id(), policy);
@@ -123,6 +129,12 @@ impl Model {
         };
         weighed.part();
         self.tell(&weighed)
+    }
+
+    /// Whether a device looks as it does in an event that recurs. A value that stays looks like any.
+    fn recurs(&self, state: &DeviceState, reading: &Reading, leading: Leading) -> bool {
+        let knows = || self.recurring.knows(&reading.device_id, state, self.signals.len());
+        leading != Leading::Frozen && knows()
     }
 
     /// How far a reading of an unknown device lies outside the fleet, on the scale of [`combine`].

@@ -1,0 +1,256 @@
+//! What recurs in a training, by its rhythm: faults come at random, what belongs to a machine comes when it is due.
+
+use std::collections::{BTreeMap, HashMap};
+
+use domain::{DeviceId, Timestamp};
+
+use crate::heads::Evidence;
+use crate::recurring::{Look, Recurring, Rhythm};
+
+/// Devices whose rhythm is looked for, those that come first.
+const WATCHED: usize = 256;
+
+/// Loud readings kept of all of them.
+const KEPT: usize = 131_072;
+
+/// Readings kept that people have said are usual.
+const TOLD: usize = 16_384;
+
+/// A reading is loud where a bank of head A is so many times the upper end of its usual.
+const LOUD: f64 = 2.0;
+
+/// The share of readings below that end; how fast it is found, in logarithms, at first and at least.
+const UPPER: f64 = 0.8;
+const STEP: (f64, f64) = (0.5, 0.002);
+
+/// Loud readings with more of the usual readings between them are two events.
+const APART: f64 = 10.0;
+
+/// Kinds of events that are told apart; what is like none of them is seldom.
+const GROUPS: usize = 512;
+
+/// A device keeps a rhythm that shows in so many events or more, this share of them as far apart as usual, give or take.
+const LEAST_EVENTS: usize = 6;
+const STEADY: f64 = 0.75;
+const GIVE: f64 = 0.2;
+
+/// So many events over all devices are no accident: at random one in seven lies in that range.
+const EVENTS: usize = 12;
+
+/// A reading of a training: the evidence, and how the device looked.
+#[derive(Debug)]
+pub(crate) struct Moment {
+    /// The place of the device.
+    pub(crate) device: usize,
+    pub(crate) at: Timestamp,
+    pub(crate) evidence: Evidence,
+    pub(crate) look: Look,
+    /// Whether its device's references were learned from it.
+    pub(crate) is_referred: bool,
+}
+
+/// What is usual for a device that is watched.
+#[derive(Debug)]
+struct Watched {
+    uppers: [f64; 3],
+    seen: u32,
+    /// The usual time between readings, in seconds.
+    interval: f64,
+}
+
+impl Watched {
+    const NEW: Self = Self {
+        uppers: [1.0; 3],
+        seen: 0,
+        interval: 0.0,
+    };
+
+    /// Whether a bank is loud; what is usual follows.
+    fn is_loud(&mut self, banks: &[f64; 3]) -> bool {
+        self.seen += 1;
+        let step = (STEP.0 / f64::from(self.seen)).max(STEP.1);
+        let mut is_loud = false;
+        for (upper, bank) in self.uppers.iter_mut().zip(banks) {
+            is_loud |= *bank > LOUD * *upper;
+            let moved = if *bank > *upper { UPPER } else { UPPER - 1.0 };
+            *upper *= (step * moved).exp();
+        }
+        is_loud
+    }
+}
+
+/// Gathers what is loud in a training, and what people have said is usual.
+#[derive(Debug, Default)]
+pub(crate) struct RecurringPass {
+    watched: HashMap<usize, Watched>,
+    loud: Vec<Moment>,
+    told: Vec<Moment>,
+}
+
+/// Odd readings in a row of one device, and each signal at its furthest.
+#[derive(Debug)]
+struct Event<'a> {
+    readings: Vec<&'a Moment>,
+    furthest: Look,
+}
+
+impl Event<'_> {
+    fn device(&self) -> usize {
+        self.readings[0].device
+    }
+}
+
+impl RecurringPass {
+    /// Takes note of a reading of a device with this usual interval, in seconds. Whether it is to be kept.
+    pub(crate) fn hear(&mut self, device: usize, banks: &[f64; 3], interval: Option<f64>) -> bool {
+        let is_full = self.watched.len() >= WATCHED;
+        if is_full && !self.watched.contains_key(&device) {
+            return false;
+        }
+        let watched = self.watched.entry(device).or_insert(Watched::NEW);
+        watched.interval = interval.unwrap_or(0.0);
+        watched.is_loud(banks) && self.loud.len() < KEPT
+    }
+
+    pub(crate) fn keep(&mut self, loud: Moment) {
+        self.loud.push(loud);
+    }
+
+    /// Keeps a reading of which people have said that it is usual.
+    pub(crate) fn keep_told(&mut self, told: Moment) {
+        if self.told.len() < TOLD {
+            self.told.push(told);
+        }
+    }
+
+    /// The readings that references were learned from and that are of what recurs: their devices and banks.
+    pub(crate) fn recurred<'a>(
+        &'a self,
+        recurring: &'a Recurring,
+        devices: &'a [DeviceId],
+    ) -> impl Iterator<Item = (&'a DeviceId, [f64; 3])> {
+        let of = |it: &'a Moment| (&devices[it.device], it);
+        let recurs = |it: &(&DeviceId, &Moment)| it.1.is_referred && recurring.has(it.0, &it.1.look);
+        let banks = |it: (&'a DeviceId, &Moment)| (it.0, it.1.evidence.banks);
+        self.loud.iter().map(of).filter(recurs).map(banks)
+    }
+
+    /// What recurs among the readings that are odd, and what was said to be usual of them.
+    pub(crate) fn find(&self, devices: &[DeviceId], is_odd: impl Fn(usize, &Evidence) -> bool) -> Recurring {
+        let is_odd = |it: &&Moment| is_odd(it.device, &it.evidence);
+        let mut recurring = Recurring::default();
+        for it in self.told.iter().filter(is_odd) {
+            recurring.expect_of(&devices[it.device], it.look.clone());
+        }
+        let events = self.events(self.loud.iter().filter(is_odd));
+        for group in groups(&events) {
+            self.judge(&group, devices, &mut recurring);
+        }
+        recurring
+    }
+
+    /// The events of all devices, device by device.
+    fn events<'a>(&self, odd: impl Iterator<Item = &'a Moment>) -> Vec<Event<'a>> {
+        let mut runs: BTreeMap<usize, Vec<Vec<&Moment>>> = BTreeMap::new();
+        for it in odd {
+            let apart = APART * self.watched[&it.device].interval;
+            let runs = runs.entry(it.device).or_default();
+            match runs.last_mut() {
+                Some(run) if it.at.seconds_since(run[run.len() - 1].at) <= apart => run.push(it),
+                _ => runs.push(vec![it]),
+            }
+        }
+        let event = |readings: Vec<&'a Moment>| {
+            let furthest = Look::furthest(readings.iter().map(|it| &it.look))?;
+            Some(Event { readings, furthest })
+        };
+        runs.into_values().flatten().filter_map(event).collect()
+    }
+
+    /// Takes a group of events that look alike for usual: for the fleet where half of its devices keep a rhythm, else for those
+    /// that do.
+    fn judge(&self, group: &[&Event<'_>], devices: &[DeviceId], recurring: &mut Recurring) {
+        let mut times: BTreeMap<usize, Vec<Timestamp>> = BTreeMap::new();
+        for event in group {
+            times.entry(event.device()).or_default().push(event.readings[0].at);
+        }
+        let steady: BTreeMap<usize, (f64, usize)> = times
+            .iter()
+            .filter_map(|(device, at)| Some((*device, (period(at)?, at.len()))))
+            .collect();
+        let is_of_all = 2 * steady.len() >= self.watched.len();
+        let seen: usize = steady.values().map(|it| it.1).sum();
+        let is_certain = |device: usize| match (is_of_all, steady.get(&device)) {
+            (true, _) => seen >= EVENTS,
+            (false, own) => own.is_some_and(|it| it.1 >= EVENTS),
+        };
+        for event in group.iter().filter(|it| is_certain(it.device())) {
+            for it in &event.readings {
+                if is_of_all {
+                    recurring.expect(it.look.clone());
+                } else {
+                    recurring.expect_of(&devices[it.device], it.look.clone());
+                }
+            }
+        }
+        let mut periods: Vec<(f64, usize)> = steady.iter().filter(|it| is_certain(*it.0)).map(|it| *it.1).collect();
+        periods.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
+        if let Some((seconds, _)) = periods.get(periods.len() / 2) {
+            recurring.rhythms.push(Rhythm {
+                seconds: *seconds,
+                devices: periods.len() as u64,
+                events: periods.iter().map(|it| it.1 as u64).sum(),
+            });
+        }
+    }
+}
+
+/// Events that go as far as one another.
+fn groups<'a, 'b>(events: &'b [Event<'a>]) -> Vec<Vec<&'b Event<'a>>> {
+    let mut groups: Vec<Vec<&Event<'_>>> = Vec::new();
+    for event in events {
+        let like = groups
+            .iter()
+            .position(|it| it[0].furthest.is_as_far_as(&event.furthest));
+        match like {
+            Some(at) => groups[at].push(event),
+            None if groups.len() < GROUPS => groups.push(vec![event]),
+            None => {}
+        }
+    }
+    groups
+}
+
+/// The time from one to the next, in seconds, where they keep a rhythm.
+fn period(times: &[Timestamp]) -> Option<f64> {
+    if times.len() < LEAST_EVENTS {
+        return None;
+    }
+    let mut gaps: Vec<f64> = times.windows(2).map(|it| it[1].seconds_since(it[0])).collect();
+    gaps.sort_unstable_by(f64::total_cmp);
+    let usual = gaps[gaps.len() / 2];
+    let steady = gaps.iter().filter(|it| (**it - usual).abs() <= GIVE * usual).count();
+    (steady as f64 >= STEADY * gaps.len() as f64).then_some(usual)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(minutes: &[i64]) -> Option<f64> {
+        period(
+            &minutes
+                .iter()
+                .map(|it| Timestamp::from_secs(it * 60))
+                .collect::<Vec<_>>(),
+        )
+    }
+
+    #[test]
+    fn a_rhythm_may_miss_a_beat_and_chance_has_none() {
+        assert_eq!(at(&[0, 59, 119, 180, 240, 302]), Some(3_600.0));
+        assert_eq!(at(&[0, 60, 120, 180, 300, 360, 420]), Some(3_600.0));
+        assert_eq!(at(&[0, 10, 130, 150, 300, 310, 500, 660]), None);
+        assert_eq!(at(&[0, 60, 120, 180, 240]), None, "too few to tell");
+    }
+}
