@@ -132,6 +132,7 @@ struct RecurringHeader {
     fleet: Vec<Look>,
     /// By name, in order, so that a model has the same bytes each time.
     devices: BTreeMap<String, Vec<Look>>,
+    told: BTreeMap<String, Vec<Look>>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -359,32 +360,39 @@ fn bar(header: &BarHeader) -> Result<Bar, ArtifactError> {
 }
 
 fn recurring_header(recurring: &Recurring) -> Option<RecurringHeader> {
-    let devices = recurring.devices.iter();
+    let by_name = |looks: &HashMap<DeviceId, Vec<Look>>| {
+        let looks = looks
+            .iter()
+            .map(|(device, looks)| (device.as_str().to_owned(), looks.clone()));
+        looks.collect()
+    };
     (*recurring != Recurring::default()).then(|| RecurringHeader {
         rhythms: recurring.rhythms.clone(),
         fleet: recurring.fleet.clone(),
-        devices: devices
-            .map(|(device, looks)| (device.as_str().to_owned(), looks.clone()))
-            .collect(),
+        devices: by_name(&recurring.devices),
+        told: by_name(&recurring.told),
     })
 }
 
 fn recurring(header: RecurringHeader, n_signals: usize) -> Result<Recurring, ArtifactError> {
-    let mut recurring = Recurring {
+    let content = |problem: String| ArtifactError::Content(problem);
+    let by_device = |looks: BTreeMap<String, Vec<Look>>| {
+        let of = |(device, looks): (String, _)| {
+            let device = DeviceId::new(&device).map_err(|cause| content(cause.to_string()))?;
+            Ok((device, looks))
+        };
+        looks.into_iter().map(of).collect::<Result<_, ArtifactError>>()
+    };
+    let recurring = Recurring {
         rhythms: header.rhythms,
         fleet: header.fleet,
-        devices: HashMap::with_capacity(header.devices.len()),
+        devices: by_device(header.devices)?,
+        told: by_device(header.told)?,
     };
-    for (device, looks) in header.devices {
-        let device = DeviceId::new(&device).map_err(|cause| ArtifactError::Content(cause.to_string()))?;
-        recurring.devices.insert(device, looks);
+    if !recurring.fits(n_signals) {
+        return Err(content("what recurs has other signals".to_owned()));
     }
-    if recurring.fits(n_signals) {
-        Ok(recurring)
-    } else {
-        let problem = "what recurs has other signals".to_owned();
-        Err(ArtifactError::Content(problem))
-    }
+    Ok(recurring)
 }
 
 fn device_headers(references: &References) -> Vec<DeviceHeader> {

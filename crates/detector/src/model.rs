@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use domain::{DeviceId, Reading, Signals, Timestamp, Verdict};
+use domain::{Reading, Signals, Timestamp, Verdict};
 use forest::{Forest, Params};
 
 use crate::bar::Bar;
@@ -161,9 +161,9 @@ impl Model {
         Look::of(state, self.signals.len())
     }
 
-    /// From now on the device may look so: people have said that it is usual.
-    pub fn expect_of(&mut self, device: &DeviceId, look: Look) {
-        self.recurring.expect_of(device, look);
+    /// From now on devices may look so: people have said that it is usual.
+    pub fn expect(&mut self, usual: &Recurring) {
+        self.recurring.take_told(usual);
     }
 
     /// The verdict of [`Model::assess`].

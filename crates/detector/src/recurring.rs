@@ -4,15 +4,19 @@
 //! of them is normal; one of the same size that looks otherwise, on another signal or on one alone, is judged as ever.
 
 use std::collections::HashMap;
+use std::fmt;
 
 use domain::{DeviceId, MAX_SIGNALS};
 use serde::{Deserialize, Serialize};
 
 use crate::features::DeviceState;
+use crate::reason::span_of;
 
-/// Two looks are alike where no part differs by more noise than this, and this share of the larger.
-const NOISE: f32 = 1.5;
+/// Two looks are alike where no part differs by more than this share of the larger, and so much noise: a little where many
+/// events have been seen, each with its own, and more than two of them are ever apart where it was one.
 const SHARE: f32 = 0.25;
+const NOISE: f32 = 1.5;
+const NOISE_OF_ONE: f32 = 3.0;
 
 /// A look tells something where a part is at least this far from what is usual: what is nearer looks like nothing in particular.
 const TELLING: f32 = 3.0;
@@ -47,14 +51,13 @@ impl Part {
         }
     }
 
-    fn is_as_far_as(&self, other: &Self) -> bool {
-        let noise = self.scale.max(other.scale);
-        (self.off - other.off).abs() <= NOISE * noise + SHARE * self.off.abs().max(other.off.abs())
+    fn is_as_far_as(&self, other: &Self, noise: f32) -> bool {
+        near(self.off, other.off, noise * self.scale.max(other.scale))
     }
 
-    fn is_like(&self, other: &Self) -> bool {
-        let near = |a: f32, b: f32| (a - b).abs() <= NOISE + SHARE * a.abs().max(b.abs());
-        self.is_as_far_as(other) && near(self.smooth, other.smooth) && near(self.rough, other.rough)
+    fn is_like(&self, other: &Self, noise: f32) -> bool {
+        let over_time = near(self.smooth, other.smooth, noise) && near(self.rough, other.rough, noise);
+        over_time && self.is_as_far_as(other, noise)
     }
 
     fn is_telling(&self) -> bool {
@@ -66,6 +69,10 @@ impl Part {
             .iter()
             .all(|it| it.is_finite())
     }
+}
+
+fn near(a: f32, b: f32, noise: f32) -> bool {
+    (a - b).abs() <= noise + SHARE * a.abs().max(b.abs())
 }
 
 /// How the signals of a device look at a moment.
@@ -93,11 +100,11 @@ impl Look {
 
     /// Whether each signal is as far off as in another, whatever it did before.
     pub(crate) fn is_as_far_as(&self, other: &Self) -> bool {
-        self.0.iter().zip(&other.0).all(|(a, b)| a.is_as_far_as(b))
+        self.0.iter().zip(&other.0).all(|(a, b)| a.is_as_far_as(b, NOISE))
     }
 
-    fn is_like(&self, other: &[Part]) -> bool {
-        self.0.iter().zip(other).all(|(a, b)| a.is_like(b))
+    fn is_like(&self, other: &[Part], noise: f32) -> bool {
+        self.0.iter().zip(other).all(|(a, b)| a.is_like(b, noise))
     }
 
     /// Whether it is of so many signals.
@@ -124,6 +131,18 @@ pub struct Rhythm {
     pub events: u64,
 }
 
+impl fmt::Display for Rhythm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (every, devices) = (span_of(self.seconds), self.devices);
+        let devices = if devices == 1 {
+            "one device".to_owned()
+        } else {
+            format!("{devices} devices")
+        };
+        write!(f, "every {every} on {devices}, seen {} times", self.events)
+    }
+}
+
 /// The events that a training has found to recur, and those that people have said are usual.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Recurring {
@@ -133,66 +152,87 @@ pub struct Recurring {
     pub fleet: Vec<Look>,
     /// How one device may look, and others may not.
     pub devices: HashMap<DeviceId, Vec<Look>>,
+    /// How one device may look as people have said.
+    pub told: HashMap<DeviceId, Vec<Look>>,
 }
 
 impl Recurring {
     /// Whether a device looks as it does in an event that recurs.
     pub(crate) fn knows(&self, device: &DeviceId, state: &DeviceState, n_signals: usize) -> bool {
-        if self.fleet.is_empty() && !self.devices.contains_key(device) {
+        let is_known = self.devices.contains_key(device) || self.told.contains_key(device);
+        if self.fleet.is_empty() && !is_known {
             return false;
         }
         let mut now = [Part::default(); MAX_SIGNALS];
         for (at, slot) in now.iter_mut().enumerate().take(n_signals) {
             *slot = Part::of(state, at);
         }
-        self.of(device).any(|it| it.is_like(&now[..n_signals]))
+        self.has(device, &now[..n_signals])
     }
 
     /// Whether it is how a device looks in an event that recurs.
-    pub(crate) fn has(&self, device: &DeviceId, look: &Look) -> bool {
-        self.of(device).any(|it| it.is_like(&look.0))
+    pub(crate) fn is_of(&self, device: &DeviceId, look: &Look) -> bool {
+        self.has(device, &look.0)
     }
 
-    fn of(&self, device: &DeviceId) -> impl Iterator<Item = &Look> {
-        self.fleet.iter().chain(self.devices.get(device).into_iter().flatten())
-    }
-
-    /// From now on the device may look so.
-    pub(crate) fn expect_of(&mut self, device: &DeviceId, look: Look) {
-        add(self.devices.entry(device.clone()).or_default(), look);
+    fn has(&self, device: &DeviceId, look: &[Part]) -> bool {
+        let of = |looks: &HashMap<DeviceId, Vec<Look>>, noise| {
+            let looks = looks.get(device);
+            looks.is_some_and(|it| it.iter().any(|it| it.is_like(look, noise)))
+        };
+        let is_of_all = self.fleet.iter().any(|it| it.is_like(look, NOISE));
+        is_of_all || of(&self.devices, NOISE) || of(&self.told, NOISE_OF_ONE)
     }
 
     /// From now on every device may look so.
-    pub(crate) fn expect(&mut self, look: Look) {
-        add(&mut self.fleet, look);
+    pub(crate) fn expect(&mut self, look: &Look) {
+        add(&mut self.fleet, look, NOISE);
+    }
+
+    /// From now on the device may look so.
+    pub(crate) fn expect_of(&mut self, device: &DeviceId, look: &Look) {
+        add(self.devices.entry(device.clone()).or_default(), look, NOISE);
+    }
+
+    /// From now on the device may look so, since people have said that it is usual.
+    pub fn expect_told(&mut self, device: &DeviceId, look: &Look) {
+        add(self.told.entry(device.clone()).or_default(), look, NOISE_OF_ONE);
+    }
+
+    /// From now on devices may look as people have said of another time.
+    pub(crate) fn take_told(&mut self, other: &Self) {
+        for (device, looks) in &other.told {
+            looks.iter().for_each(|it| self.expect_told(device, it));
+        }
     }
 
     /// The same for signals in another order.
     pub(crate) fn with_places(&self, places: &[Option<usize>]) -> Self {
         let moved = |looks: &Vec<Look>| looks.iter().map(|it| it.with_places(places)).collect();
-        let devices = self
-            .devices
-            .iter()
-            .map(|(device, looks)| (device.clone(), moved(looks)));
+        let of = |looks: &HashMap<DeviceId, Vec<Look>>| {
+            let looks = looks.iter().map(|(device, it)| (device.clone(), moved(it)));
+            looks.collect()
+        };
         Self {
             rhythms: self.rhythms.clone(),
             fleet: moved(&self.fleet),
-            devices: devices.collect(),
+            devices: of(&self.devices),
+            told: of(&self.told),
         }
     }
 
     /// Whether every look is one of so many signals.
     pub(crate) fn fits(&self, n_signals: usize) -> bool {
-        let mut looks = self.fleet.iter().chain(self.devices.values().flatten());
-        looks.all(|it| it.fits(n_signals))
+        let own = self.devices.values().chain(self.told.values()).flatten();
+        self.fleet.iter().chain(own).all(|it| it.fits(n_signals))
     }
 }
 
 /// Adds a look that tells something and is like none of those there are.
-fn add(looks: &mut Vec<Look>, look: Look) {
+fn add(looks: &mut Vec<Look>, look: &Look, noise: f32) {
     let is_of_use = look.0.iter().any(Part::is_telling) && look.fits(look.0.len());
-    if is_of_use && looks.len() < MOST && !looks.iter().any(|it| it.is_like(&look.0)) {
-        looks.push(look);
+    if is_of_use && looks.len() < MOST && !looks.iter().any(|it| it.is_like(&look.0, noise)) {
+        looks.push(look.clone());
     }
 }
 
@@ -214,22 +254,22 @@ mod tests {
     #[test]
     fn the_same_size_on_another_signal_is_another_look() {
         let both = look(&[6.0, 3.0]);
-        assert!(both.is_like(&look(&[7.5, 2.5]).0));
-        assert!(!both.is_like(&look(&[6.0, 0.0]).0) && !both.is_like(&look(&[-6.0, -3.0]).0));
+        let is_like = |off: &[f32]| both.is_like(&look(off).0, NOISE);
+        assert!(is_like(&[7.5, 2.5]) && !is_like(&[6.0, 0.0]) && !is_like(&[-6.0, -3.0]));
     }
 
     #[test]
     fn scales_are_learned_and_looks_stay() {
         let (before, mut after) = (look(&[6.0, 3.0]), look(&[6.5, 3.2]));
         after.0[1].scale = 0.05;
-        assert!(before.is_like(&after.0) && after.is_like(&before.0));
+        assert!(before.is_like(&after.0, NOISE) && after.is_like(&before.0, NOISE));
     }
 
     #[test]
     fn a_look_is_kept_once_and_none_that_tells_nothing() {
         let mut recurring = Recurring::default();
         for off in [8.0, 8.5, f32::NAN, 1.4] {
-            recurring.expect(look(&[off]));
+            recurring.expect(&look(&[off]));
         }
         assert_eq!(recurring.fleet, [look(&[8.0])]);
         assert!(recurring.fits(1) && !recurring.fits(2));
@@ -238,7 +278,7 @@ mod tests {
     #[test]
     fn looks_follow_the_order_of_the_signals() {
         let mut recurring = Recurring::default();
-        recurring.expect(look(&[1.0, 9.0]));
+        recurring.expect(&look(&[1.0, 9.0]));
         let moved = recurring.with_places(&[Some(1), None, Some(0)]).fleet;
         let [there, new, back] = moved[0].0[..] else {
             panic!("{moved:?}")

@@ -130,7 +130,7 @@ impl RecurringPass {
         devices: &'a [DeviceId],
     ) -> impl Iterator<Item = (&'a DeviceId, [f64; 3])> {
         let of = |it: &'a Moment| (&devices[it.device], it);
-        let recurs = |it: &(&DeviceId, &Moment)| it.1.is_referred && recurring.has(it.0, &it.1.look);
+        let recurs = |it: &(&DeviceId, &Moment)| it.1.is_referred && recurring.is_of(it.0, &it.1.look);
         let banks = |it: (&'a DeviceId, &Moment)| (it.0, it.1.evidence.banks);
         self.loud.iter().map(of).filter(recurs).map(banks)
     }
@@ -140,7 +140,7 @@ impl RecurringPass {
         let is_odd = |it: &&Moment| is_odd(it.device, &it.evidence);
         let mut recurring = Recurring::default();
         for it in self.told.iter().filter(is_odd) {
-            recurring.expect_of(&devices[it.device], it.look.clone());
+            recurring.expect_told(&devices[it.device], &it.look);
         }
         let events = self.events(self.loud.iter().filter(is_odd));
         for group in groups(&events) {
@@ -187,9 +187,9 @@ impl RecurringPass {
         for event in group.iter().filter(|it| is_certain(it.device())) {
             for it in &event.readings {
                 if is_of_all {
-                    recurring.expect(it.look.clone());
+                    recurring.expect(&it.look);
                 } else {
-                    recurring.expect_of(&devices[it.device], it.look.clone());
+                    recurring.expect_of(&devices[it.device], &it.look);
                 }
             }
         }

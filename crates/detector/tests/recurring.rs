@@ -139,6 +139,6 @@ fn what_people_call_usual_of_a_device_is_usual_for_that_device() {
 #[test]
 fn what_recurs_is_kept_with_the_model() {
     let (model, _) = trained(due, |store, at| store == 1 && due(store, at) == Some(5));
-    assert!(!model.recurring.fleet.is_empty() && model.recurring.devices.len() == 1);
+    assert!(!model.recurring.fleet.is_empty() && model.recurring.told.len() == 1);
     assert_eq!(Model::from_bytes(&model.to_bytes()).unwrap(), model);
 }

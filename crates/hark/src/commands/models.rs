@@ -130,6 +130,13 @@ fn describe(model: &Model, add: &mut impl FnMut(String, Value)) {
     add("forest.subsample".to_owned(), json!(it.params.subsample));
     add("forest.random_state".to_owned(), json!(it.params.seed));
     add("threshold".to_owned(), json!(policy));
+    for (nth, rhythm) in model.recurring.rhythms.iter().enumerate() {
+        add(format!("recurring.{}", nth + 1), json!(rhythm.to_string()));
+    }
+    add(
+        "recurring.devices_of_their_own".to_owned(),
+        json!(model.recurring.devices.len()),
+    );
     for (signal, forest) in model.signals.iter().zip(&model.forests) {
         let threshold = forest.as_ref().map(|it| it.threshold);
         add(format!("{}.threshold", signal.name), rounded(threshold));

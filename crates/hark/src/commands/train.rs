@@ -177,9 +177,15 @@ pub(crate) fn sentence(trained: &Trained) -> String {
         ),
         _ => String::new(),
     };
+    let rhythms = model
+        .recurring
+        .rhythms
+        .iter()
+        .map(|it| format!("; usual is what recurs {it}"));
+    let rhythms: String = rhythms.collect();
     let state = if trained.promoted { "in force" } else { "not in force" };
     format!(
-        "{} {state} ({}): trained on {} readings of {} devices, measured on the {} that followed: {quality}{short}",
+        "{} {state} ({}): trained on {} readings of {} devices, measured on the {} that followed: {quality}{short}{rhythms}",
         model.version, trained.why, model.provenance.readings, model.provenance.devices, report.readings
     )
 }

@@ -10,8 +10,8 @@ use axum::http::StatusCode;
 
 use super::dto::Time;
 use super::dto::model::{
-    HeldOut, Labelled, Measured, ModelDto, ModelMetrics, Models, Promoted, ShadowDto, SignalMeasured, TrainedOn,
-    quantiles,
+    HeldOut, Labelled, Measured, ModelDto, ModelMetrics, Models, Promoted, RhythmDto, ShadowDto, SignalMeasured,
+    TrainedOn, quantiles,
 };
 use super::dto::problem::Problem;
 use super::error::{ApiError, ApiResult};
@@ -32,9 +32,9 @@ pub(super) async fn list_models(State(app): State<Arc<App>>) -> ApiResult<Json<M
 }
 
 fn model(entry: Entry) -> ModelDto {
-    let (provenance, error) = match entry.model {
-        Ok(model) => (Some(model.provenance), None),
-        Err(cause) => (None, Some(cause)),
+    let (provenance, rhythms, error) = match entry.model {
+        Ok(model) => (Some(model.provenance), model.recurring.rhythms, None),
+        Err(cause) => (None, Vec::new(), Some(cause)),
     };
     ModelDto {
         version: entry.version,
@@ -46,6 +46,7 @@ fn model(entry: Entry) -> ModelDto {
             from: Time(it.from),
             to: Time(it.to),
         }),
+        recurring: rhythms.into_iter().map(RhythmDto::from).collect(),
         metrics: entry.metrics.map(|it| Measured::from(&it.held_out)),
         error,
     }

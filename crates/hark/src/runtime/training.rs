@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use anyhow::Context;
-use detector::{BaselinePass, CheckedPlan, Evaluation, FeaturePass, Model, Report};
+use detector::{BaselinePass, CheckedPlan, Evaluation, FeaturePass, Model, Recurring, Report};
 use domain::{DeviceId, Judged, Label, Reading, Signals, TimeRange};
 use warehouse::{IncidentQuery, LabelFilter, Scan, Warehouse};
 
@@ -79,7 +79,8 @@ pub(crate) async fn train(
             "not enough history to train\nhint: let readings come in, `hark import` a file, or `hark simulate`",
         ));
     }
-    let excluded = Arc::new(excluded(warehouse, order).await?);
+    let Said { excluded, usual } = said(warehouse, order).await?;
+    let excluded = Arc::new(excluded);
     let fit_on = fit_on(warehouse, order, &excluded, total).await?;
     let mut replay = Replay::new(warehouse, order, fit_on, &excluded);
     let mut baselines = BaselinePass::new(&order.signals);
@@ -90,7 +91,7 @@ pub(crate) async fn train(
     let mut pass = FeaturePass::new(order.plan.clone(), order.signals.clone(), baselines.finish());
     let mut replay = Replay::new(warehouse, order, fit_on, &excluded);
     while let Some(readings) = replay.next().await? {
-        tokio::task::block_in_place(|| readings.iter().for_each(|it| pass.push(it)));
+        tokio::task::block_in_place(|| readings.iter().for_each(|it| learn(&mut pass, it, &usual)));
         progress("computing features", replay.seen as f64 / fit_on as f64);
     }
     progress("fitting forests", 0.0);
@@ -105,6 +106,8 @@ pub(crate) async fn train(
         states,
         challenger: Evaluation::default(),
         champion: champion.map(|it| (it, Evaluation::default())),
+        usual,
+        looks: Recurring::default(),
     };
     while let Some(readings) = replay.next().await? {
         tokio::task::block_in_place(|| readings.iter().for_each(|it| trial.push(&model, it)));
@@ -116,8 +119,16 @@ pub(crate) async fn train(
     finish(registry, order, model, trial)
 }
 
+fn learn(pass: &mut FeaturePass, reading: &Reading, usual: &Times) {
+    if usual.cover(reading) {
+        pass.push_usual(reading);
+    } else {
+        pass.push(reading);
+    }
+}
+
 /// How many readings to learn from: what is held out is a share of those that can be learned from.
-async fn fit_on(warehouse: &dyn Warehouse, order: &Order, excluded: &Arc<Excluded>, total: u64) -> anyhow::Result<u64> {
+async fn fit_on(warehouse: &dyn Warehouse, order: &Order, excluded: &Arc<Times>, total: u64) -> anyhow::Result<u64> {
     let mut replay = Replay::new(warehouse, order, u64::MAX, excluded);
     while replay.next().await?.is_some() {}
     if replay.seen < order.min_readings {
@@ -134,7 +145,8 @@ async fn fit_on(warehouse: &dyn Warehouse, order: &Order, excluded: &Arc<Exclude
     Ok(((1.0 - order.holdout) * replay.seen as f64).floor().max(1.0) as u64)
 }
 
-fn finish(registry: &Registry, order: &Order, model: Model, trial: Trial) -> anyhow::Result<Trained> {
+fn finish(registry: &Registry, order: &Order, mut model: Model, trial: Trial) -> anyhow::Result<Trained> {
+    model.expect(&trial.looks);
     let names: Vec<&str> = model.signals.iter().map(|it| it.name.as_str()).collect();
     let metrics = Metrics {
         held_out: trial.challenger.report(&names),
@@ -221,56 +233,66 @@ struct Replay {
     seen: u64,
     /// Readings of the block at the end of which the first part of the stream was full.
     rest: Vec<Reading>,
-    excluded: Arc<Excluded>,
+    excluded: Arc<Times>,
 }
 
-/// The times of each device that are not learned from, and those of all.
+/// Times of each device, and those of all.
 #[derive(Debug, Default)]
-struct Excluded {
+struct Times {
     devices: HashMap<DeviceId, Vec<TimeRange>>,
     fleet: Vec<TimeRange>,
 }
 
-impl Excluded {
-    fn covers(&self, reading: &Reading) -> bool {
+impl Times {
+    fn add(&mut self, device_id: Option<DeviceId>, range: TimeRange) {
+        match device_id {
+            Some(device_id) => self.devices.entry(device_id).or_default().push(range),
+            None => self.fleet.push(range),
+        }
+    }
+
+    fn cover(&self, reading: &Reading) -> bool {
         let own = self.devices.get(&reading.device_id);
         let mut ranges = own.into_iter().flatten().chain(&self.fleet);
         ranges.any(|it| it.contains(reading.timestamp))
     }
 }
 
-/// Confirmed faults are not learned as normal; false alarms and what was expected are.
-async fn excluded(warehouse: &dyn Warehouse, order: &Order) -> anyhow::Result<Excluded> {
+/// What people have said of the stored readings.
+#[derive(Debug, Default)]
+struct Said {
+    /// Faults and maintenance, which are not learned from.
+    excluded: Times,
+    /// False alarms and what was expected, which become usual.
+    usual: Times,
+}
+
+async fn said(warehouse: &dyn Warehouse, order: &Order) -> anyhow::Result<Said> {
     let query = IncidentQuery {
         label: Some(LabelFilter::Any),
         ..IncidentQuery::all(clock::now(), usize::MAX)
     };
-    let mut excluded = Excluded::default();
+    let mut said = Said::default();
     for stored in warehouse.incidents(query).await?.items {
-        let label = stored.triage.label.map(|it| it.label);
-        if let Some(Label::True | Label::SensorFault) = label {
-            let range = TimeRange {
-                start: stored.incident.began,
-                end: stored.incident.last.plus_micros(1),
-            };
-            excluded
-                .devices
-                .entry(stored.incident.device_id)
-                .or_default()
-                .push(range);
-        }
+        let times = match stored.triage.label.map(|it| it.label) {
+            Some(Label::True | Label::SensorFault) => &mut said.excluded,
+            Some(Label::FalseAlarm | Label::Expected) => &mut said.usual,
+            None => continue,
+        };
+        let range = TimeRange {
+            start: stored.incident.began,
+            end: stored.incident.last.plus_micros(1),
+        };
+        times.add(Some(stored.incident.device_id), range);
     }
     for (device_id, range) in &order.excluded {
-        match device_id {
-            Some(device_id) => excluded.devices.entry(device_id.clone()).or_default().push(*range),
-            None => excluded.fleet.push(*range),
-        }
+        said.excluded.add(device_id.clone(), *range);
     }
-    Ok(excluded)
+    Ok(said)
 }
 
 impl Replay {
-    fn new(warehouse: &dyn Warehouse, order: &Order, left: u64, excluded: &Arc<Excluded>) -> Self {
+    fn new(warehouse: &dyn Warehouse, order: &Order, left: u64, excluded: &Arc<Times>) -> Self {
         Self {
             scan: warehouse.scan(order.range),
             left,
@@ -290,7 +312,7 @@ impl Replay {
                 return Ok(None);
             };
             let kept = block.into_iter().filter(in_time).map(|it| it.reading);
-            readings = kept.filter(|it| !self.excluded.covers(it)).collect();
+            readings = kept.filter(|it| !self.excluded.cover(it)).collect();
         }
         let take = usize::try_from(self.left).map_or(readings.len(), |left| left.min(readings.len()));
         self.rest = readings.split_off(take);
@@ -309,6 +331,9 @@ struct Trial {
     states: HashMap<DeviceId, detector::DeviceState>,
     challenger: Evaluation,
     champion: Option<(Model, Evaluation)>,
+    usual: Times,
+    /// How devices look in what people have said is usual.
+    looks: Recurring,
 }
 
 impl Trial {
@@ -324,6 +349,10 @@ impl Trial {
         if let Some((champion, evaluation)) = &mut self.champion {
             evaluation.push(reading, &champion.judge(Some(state), reading));
         }
-        self.challenger.push(reading, &challenger.step(state, reading));
+        let verdict = challenger.step(state, reading);
+        if verdict.is_anomaly && self.usual.cover(reading) {
+            self.looks.expect_told(&reading.device_id, &challenger.look(state));
+        }
+        self.challenger.push(reading, &verdict);
     }
 }

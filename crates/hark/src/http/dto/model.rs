@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use detector::{LabelledReport, Report, ThresholdPolicy};
+use detector::{LabelledReport, Report, Rhythm, ThresholdPolicy};
 use utoipa::ToSchema;
 
 use super::Time;
@@ -23,11 +23,34 @@ pub(crate) struct ModelDto {
     pub(crate) live: bool,
     pub(crate) created_at: Option<Time>,
     pub(crate) trained_on: Option<TrainedOn>,
+    /// What devices do again and again, found by its rhythm: it is usual, however odd it looks.
+    pub(crate) recurring: Vec<RhythmDto>,
     /// None for a version that was imported.
     pub(crate) metrics: Option<Measured>,
     /// Why its file cannot be read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) error: Option<String>,
+}
+
+/// How often something recurs.
+#[derive(Debug, serde::Serialize, ToSchema)]
+pub(crate) struct RhythmDto {
+    /// From one time to the next.
+    pub(crate) every_seconds: f64,
+    /// How many devices do it.
+    pub(crate) devices: u64,
+    /// How often the training has seen it.
+    pub(crate) events: u64,
+}
+
+impl From<Rhythm> for RhythmDto {
+    fn from(it: Rhythm) -> Self {
+        Self {
+            every_seconds: it.seconds,
+            devices: it.devices,
+            events: it.events,
+        }
+    }
 }
 
 /// What a version was trained on.

@@ -115,17 +115,17 @@ impl Running {
             .post("/api/v1/readings", "application/x-ndjson", history())
             .await;
         assert_eq!(answer.status, StatusCode::OK, "{answer:?}");
-        let order = Order::of(&running.app.config, Promotion::Always).unwrap();
-        training::train(
-            running.app.warehouse.as_ref(),
-            &running.app.registry,
-            &order,
-            &|_, _| {},
-        )
-        .await
-        .unwrap();
-        running.app.live_model.refresh();
+        running.train().await;
         running
+    }
+
+    /// Learns from all that is stored and puts the model in force.
+    pub(crate) async fn train(&self) {
+        let order = Order::of(&self.app.config, Promotion::Always).unwrap();
+        training::train(self.app.warehouse.as_ref(), &self.app.registry, &order, &|_, _| {})
+            .await
+            .unwrap();
+        self.app.live_model.refresh();
     }
 
     /// Registers `m-0001` once more as `m-0002`, without putting it in force.

@@ -84,6 +84,42 @@ async fn labels_move_the_threshold_that_incidents_must_reach() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_was_a_false_alarm_is_usual_for_its_device_after_the_next_training() {
+    let running = Running::trained().await;
+    let anomalous = async |device: &str, second: i64| {
+        heat(&running, device, second).await;
+        let page = running
+            .get(&format!("/api/v1/readings?device_id={device}&limit=6"))
+            .await
+            .json();
+        let readings = page["readings"].as_array().unwrap().clone();
+        readings
+            .iter()
+            .filter(|it| it["verdict"]["is_anomaly"] == json!(true))
+            .count()
+    };
+    assert_eq!(anomalous("pump-1", 601).await, 6);
+    let incidents = running.get("/api/v1/incidents?device_id=pump-1").await.json();
+    let id = incidents["incidents"][0]["id"].as_str().unwrap();
+    let path = format!("/api/v1/incidents/{id}/label");
+    post(&running, &path, json!({"label": "false_alarm"})).await;
+    for (device, warmth) in [("pump-1", 21.0), ("pump-2", 22.0)] {
+        let cool = (61..86).map(|at| {
+            let wave = f64::from(at * 37 % 100) / 100.0;
+            let reading = reading(device, i64::from(10 * at), warmth + wave);
+            reading.replace("\"vibration\":1.0", &format!("\"vibration\":{}", 1.0 + wave / 4.0))
+        });
+        let cool: Vec<String> = cool.collect();
+        running
+            .post("/api/v1/readings", "application/x-ndjson", cool.join("\n"))
+            .await;
+    }
+    running.train().await;
+    assert_eq!(anomalous("pump-1", 860).await, 0, "it was said to be usual");
+    assert_eq!(anomalous("pump-2", 860).await, 6, "of another nobody said so");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn in_maintenance_nothing_is_learned_and_nobody_told() {
     let running = Running::trained().await;
     let history = async || running.get("/api/v1/devices/pump-1").await.json()["history"].clone();
@@ -108,7 +144,7 @@ async fn in_maintenance_nothing_is_learned_and_nobody_told() {
     let path = format!("/api/v1/maintenance/{}/end", window["id"]);
     assert_eq!(post(&running, &path, json!({})).await["active"], false);
     running.post_json(&path, "{}").await.problem(404);
-    assert_eq!(heat(&running, "pump-1", 620).await, 1);
+    assert_eq!(heat(&running, "pump-1", 860).await, 1);
     for body in [
         json!({"reason": "x"}),
         json!({"for": "1h"}),
