@@ -121,6 +121,7 @@ impl HeadsPass {
         let moment = |state: &DeviceState| Moment {
             device: place,
             at: reading.timestamp,
+            interval: state.interval().unwrap_or(0.0),
             evidence,
             look: Look::of(state, n_signals),
             is_referred,
@@ -129,7 +130,7 @@ impl HeadsPass {
             self.recurring.keep_told(moment(state));
         }
         if before >= expected / 4 {
-            if self.recurring.hear(place, &evidence.banks, state.interval()) {
+            if self.recurring.hear(place, &evidence.banks) {
                 self.recurring.keep(moment(state));
             }
             if self.kind == Kind::Hybrid {

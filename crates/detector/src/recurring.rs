@@ -15,8 +15,12 @@ use crate::reason::span_of;
 /// Two looks are alike where no part differs by more than this share of the larger, and so much noise: a little where many
 /// events have been seen, each with its own, and more than two of them are ever apart where it was one.
 const SHARE: f32 = 0.25;
-const NOISE: f32 = 1.5;
+const NOISE: f32 = 2.0;
 const NOISE_OF_ONE: f32 = 3.0;
+
+/// An event may last longer than any that was seen, by this factor and so many readings.
+const LONGER: f32 = 2.0;
+const MORE: f32 = 5.0;
 
 /// A look tells something where a part is at least this far from what is usual: what is nearer looks like nothing in particular.
 const TELLING: f32 = 3.0;
@@ -77,19 +81,34 @@ fn near(a: f32, b: f32, noise: f32) -> bool {
 
 /// How the signals of a device look at a moment.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Look(Box<[Part]>);
+#[serde(deny_unknown_fields)]
+pub struct Look {
+    parts: Box<[Part]>,
+    /// For how many seconds the device has been odd by then, at most.
+    odd_for: f32,
+}
 
 impl Look {
     /// How a device with this state, and so many signals, looks now.
     pub(crate) fn of(state: &DeviceState, n_signals: usize) -> Self {
-        Self((0..n_signals).map(|at| Part::of(state, at)).collect())
+        Self {
+            parts: (0..n_signals).map(|at| Part::of(state, at)).collect(),
+            odd_for: state.odd_for,
+        }
+    }
+
+    /// The same when the device has been odd for so many seconds.
+    pub(crate) fn after(&self, odd_for: f32) -> Self {
+        Self {
+            parts: self.parts.clone(),
+            odd_for,
+        }
     }
 
     /// Each signal at its furthest over some looks.
     pub(crate) fn furthest<'a>(looks: impl Iterator<Item = &'a Self>) -> Option<Self> {
         looks.cloned().reduce(|mut most, it| {
-            for (most, it) in most.0.iter_mut().zip(it.0) {
+            for (most, it) in most.parts.iter_mut().zip(it.parts) {
                 if it.off.abs() > most.off.abs() {
                     *most = it;
                 }
@@ -100,23 +119,33 @@ impl Look {
 
     /// Whether each signal is as far off as in another, whatever it did before.
     pub(crate) fn is_as_far_as(&self, other: &Self) -> bool {
-        self.0.iter().zip(&other.0).all(|(a, b)| a.is_as_far_as(b, NOISE))
+        let mut parts = self.parts.iter().zip(&other.parts);
+        parts.all(|(a, b)| a.is_as_far_as(b, NOISE))
     }
 
     fn is_like(&self, other: &[Part], noise: f32) -> bool {
-        self.0.iter().zip(other).all(|(a, b)| a.is_like(b, noise))
+        self.parts.iter().zip(other).all(|(a, b)| a.is_like(b, noise))
     }
 
     /// Whether it is of so many signals.
     fn fits(&self, n_signals: usize) -> bool {
-        self.0.len() == n_signals && self.0.iter().all(Part::is_finite)
+        self.parts.len() == n_signals && self.parts.iter().all(Part::is_finite) && self.odd_for.is_finite()
     }
 
     /// The same with its signals put in another order. One that was not there looked as usual.
     fn with_places(&self, places: &[Option<usize>]) -> Self {
-        let of = |it: &Option<usize>| it.map_or(Part::default(), |at| self.0[at]);
-        Self(places.iter().map(of).collect())
+        let of = |it: &Option<usize>| it.map_or(Part::default(), |at| self.parts[at]);
+        Self {
+            parts: places.iter().map(of).collect(),
+            odd_for: self.odd_for,
+        }
     }
+}
+
+/// For how many seconds a device has been odd after a reading, when it was so for so many before: each reading that is not
+/// halves it.
+pub(crate) fn longer_or_less(before: f32, is_odd: bool, interval: f64) -> f32 {
+    if is_odd { before + interval as f32 } else { before / 2.0 }
 }
 
 /// How often something recurs.
@@ -157,8 +186,9 @@ pub struct Recurring {
 }
 
 impl Recurring {
-    /// Whether a device looks as it does in an event that recurs.
-    pub(crate) fn knows(&self, device: &DeviceId, state: &DeviceState, n_signals: usize) -> bool {
+    /// Whether a device looks as it does in an event that recurs, and has not done so for too long. `interval` is the usual time
+    /// between its readings, in seconds.
+    pub(crate) fn knows(&self, device: &DeviceId, state: &DeviceState, n_signals: usize, interval: f64) -> bool {
         let is_known = self.devices.contains_key(device) || self.told.contains_key(device);
         if self.fleet.is_empty() && !is_known {
             return false;
@@ -167,21 +197,19 @@ impl Recurring {
         for (at, slot) in now.iter_mut().enumerate().take(n_signals) {
             *slot = Part::of(state, at);
         }
-        self.has(device, &now[..n_signals])
+        let longest = |it: &Look| LONGER * it.odd_for + MORE * interval as f32;
+        self.has(device, &now[..n_signals], |it| state.odd_for <= longest(it))
     }
 
     /// Whether it is how a device looks in an event that recurs.
     pub(crate) fn is_of(&self, device: &DeviceId, look: &Look) -> bool {
-        self.has(device, &look.0)
+        self.has(device, &look.parts, |_| true)
     }
 
-    fn has(&self, device: &DeviceId, look: &[Part]) -> bool {
-        let of = |looks: &HashMap<DeviceId, Vec<Look>>, noise| {
-            let looks = looks.get(device);
-            looks.is_some_and(|it| it.iter().any(|it| it.is_like(look, noise)))
-        };
-        let is_of_all = self.fleet.iter().any(|it| it.is_like(look, NOISE));
-        is_of_all || of(&self.devices, NOISE) || of(&self.told, NOISE_OF_ONE)
+    fn has(&self, device: &DeviceId, look: &[Part], may_be: impl Fn(&Look) -> bool) -> bool {
+        let among = |looks: &[Look], noise| looks.iter().any(|it| may_be(it) && it.is_like(look, noise));
+        let own = |looks: &HashMap<DeviceId, Vec<Look>>, noise| looks.get(device).is_some_and(|it| among(it, noise));
+        among(&self.fleet, NOISE) || own(&self.devices, NOISE) || own(&self.told, NOISE_OF_ONE)
     }
 
     /// From now on every device may look so.
@@ -228,11 +256,16 @@ impl Recurring {
     }
 }
 
-/// Adds a look that tells something and is like none of those there are.
+/// Adds a look that tells something. Of those that are alike the first is kept, and how late any of them was.
 fn add(looks: &mut Vec<Look>, look: &Look, noise: f32) {
-    let is_of_use = look.0.iter().any(Part::is_telling) && look.fits(look.0.len());
-    if is_of_use && looks.len() < MOST && !looks.iter().any(|it| it.is_like(&look.0, noise)) {
-        looks.push(look.clone());
+    if !look.parts.iter().any(Part::is_telling) || !look.fits(look.parts.len()) {
+        return;
+    }
+    let like = looks.iter().position(|it| it.is_like(&look.parts, noise));
+    match like {
+        Some(at) => looks[at].odd_for = looks[at].odd_for.max(look.odd_for),
+        None if looks.len() < MOST => looks.push(look.clone()),
+        None => {}
     }
 }
 
@@ -248,21 +281,24 @@ mod tests {
             smooth: 2.0,
             rough: 1.0,
         };
-        Look(off.iter().map(part).collect())
+        Look {
+            parts: off.iter().map(part).collect(),
+            odd_for: 60.0,
+        }
     }
 
     #[test]
     fn the_same_size_on_another_signal_is_another_look() {
         let both = look(&[6.0, 3.0]);
-        let is_like = |off: &[f32]| both.is_like(&look(off).0, NOISE);
+        let is_like = |off: &[f32]| both.is_like(&look(off).parts, NOISE);
         assert!(is_like(&[7.5, 2.5]) && !is_like(&[6.0, 0.0]) && !is_like(&[-6.0, -3.0]));
     }
 
     #[test]
     fn scales_are_learned_and_looks_stay() {
         let (before, mut after) = (look(&[6.0, 3.0]), look(&[6.5, 3.2]));
-        after.0[1].scale = 0.05;
-        assert!(before.is_like(&after.0, NOISE) && after.is_like(&before.0, NOISE));
+        after.parts[1].scale = 0.05;
+        assert!(before.is_like(&after.parts, NOISE) && after.is_like(&before.parts, NOISE));
     }
 
     #[test]
@@ -280,7 +316,7 @@ mod tests {
         let mut recurring = Recurring::default();
         recurring.expect(&look(&[1.0, 9.0]));
         let moved = recurring.with_places(&[Some(1), None, Some(0)]).fleet;
-        let [there, new, back] = moved[0].0[..] else {
+        let [there, new, back] = moved[0].parts[..] else {
             panic!("{moved:?}")
         };
         assert_eq!((there.off, new, back.off), (9.0, Part::default(), 1.0));

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use domain::{DeviceId, Timestamp};
 
 use crate::heads::Evidence;
-use crate::recurring::{Look, Recurring, Rhythm};
+use crate::recurring::{Look, Recurring, Rhythm, longer_or_less};
 
 /// Devices whose rhythm is looked for, those that come first.
 const WATCHED: usize = 256;
@@ -34,6 +34,12 @@ const LEAST_EVENTS: usize = 6;
 const STEADY: f64 = 0.75;
 const GIVE: f64 = 0.2;
 
+const DAY: f64 = 86_400.0;
+
+/// So many seconds earlier or later is the same time of the day, unless chance has more than this share of all events in it.
+const SAME_TIME: f64 = 1_800.0;
+const CHANCE: f64 = 0.3;
+
 /// So many events over all devices are no accident: at random one in seven lies in that range.
 const EVENTS: usize = 12;
 
@@ -43,6 +49,8 @@ pub(crate) struct Moment {
     /// The place of the device.
     pub(crate) device: usize,
     pub(crate) at: Timestamp,
+    /// The usual time between readings, in seconds.
+    pub(crate) interval: f64,
     pub(crate) evidence: Evidence,
     pub(crate) look: Look,
     /// Whether its device's references were learned from it.
@@ -54,15 +62,12 @@ pub(crate) struct Moment {
 struct Watched {
     uppers: [f64; 3],
     seen: u32,
-    /// The usual time between readings, in seconds.
-    interval: f64,
 }
 
 impl Watched {
     const NEW: Self = Self {
         uppers: [1.0; 3],
         seen: 0,
-        interval: 0.0,
     };
 
     /// Whether a bank is loud; what is usual follows.
@@ -87,28 +92,30 @@ pub(crate) struct RecurringPass {
     told: Vec<Moment>,
 }
 
+/// An odd reading, and for how many seconds its device has been odd by then.
+type Odd<'a> = (&'a Moment, f32);
+
 /// Odd readings in a row of one device, and each signal at its furthest.
 #[derive(Debug)]
 struct Event<'a> {
-    readings: Vec<&'a Moment>,
+    readings: Vec<Odd<'a>>,
     furthest: Look,
 }
 
 impl Event<'_> {
     fn device(&self) -> usize {
-        self.readings[0].device
+        self.readings[0].0.device
     }
 }
 
 impl RecurringPass {
-    /// Takes note of a reading of a device with this usual interval, in seconds. Whether it is to be kept.
-    pub(crate) fn hear(&mut self, device: usize, banks: &[f64; 3], interval: Option<f64>) -> bool {
+    /// Takes note of a reading of a device. Whether it is to be kept.
+    pub(crate) fn hear(&mut self, device: usize, banks: &[f64; 3]) -> bool {
         let is_full = self.watched.len() >= WATCHED;
         if is_full && !self.watched.contains_key(&device) {
             return false;
         }
         let watched = self.watched.entry(device).or_insert(Watched::NEW);
-        watched.interval = interval.unwrap_or(0.0);
         watched.is_loud(banks) && self.loud.len() < KEPT
     }
 
@@ -139,32 +146,15 @@ impl RecurringPass {
     pub(crate) fn find(&self, devices: &[DeviceId], is_odd: impl Fn(usize, &Evidence) -> bool) -> Recurring {
         let is_odd = |it: &&Moment| is_odd(it.device, &it.evidence);
         let mut recurring = Recurring::default();
-        for it in self.told.iter().filter(is_odd) {
-            recurring.expect_told(&devices[it.device], &it.look);
+        for (it, odd_for) in by_device(self.told.iter().filter(is_odd)).into_values().flatten() {
+            recurring.expect_told(&devices[it.device], &it.look.after(odd_for));
         }
-        let events = self.events(self.loud.iter().filter(is_odd));
+        let odd = by_device(self.loud.iter().filter(is_odd));
+        let events: Vec<Event<'_>> = odd.into_values().flat_map(events).collect();
         for group in groups(&events) {
             self.judge(&group, devices, &mut recurring);
         }
         recurring
-    }
-
-    /// The events of all devices, device by device.
-    fn events<'a>(&self, odd: impl Iterator<Item = &'a Moment>) -> Vec<Event<'a>> {
-        let mut runs: BTreeMap<usize, Vec<Vec<&Moment>>> = BTreeMap::new();
-        for it in odd {
-            let apart = APART * self.watched[&it.device].interval;
-            let runs = runs.entry(it.device).or_default();
-            match runs.last_mut() {
-                Some(run) if it.at.seconds_since(run[run.len() - 1].at) <= apart => run.push(it),
-                _ => runs.push(vec![it]),
-            }
-        }
-        let event = |readings: Vec<&'a Moment>| {
-            let furthest = Look::furthest(readings.iter().map(|it| &it.look))?;
-            Some(Event { readings, furthest })
-        };
-        runs.into_values().flatten().filter_map(event).collect()
     }
 
     /// Takes a group of events that look alike for usual: for the fleet where half of its devices keep a rhythm, else for those
@@ -172,7 +162,7 @@ impl RecurringPass {
     fn judge(&self, group: &[&Event<'_>], devices: &[DeviceId], recurring: &mut Recurring) {
         let mut times: BTreeMap<usize, Vec<Timestamp>> = BTreeMap::new();
         for event in group {
-            times.entry(event.device()).or_default().push(event.readings[0].at);
+            times.entry(event.device()).or_default().push(event.readings[0].0.at);
         }
         let steady: BTreeMap<usize, (f64, usize)> = times
             .iter()
@@ -185,11 +175,12 @@ impl RecurringPass {
             (false, own) => own.is_some_and(|it| it.1 >= EVENTS),
         };
         for event in group.iter().filter(|it| is_certain(it.device())) {
-            for it in &event.readings {
+            for (it, odd_for) in &event.readings {
+                let look = it.look.after(*odd_for);
                 if is_of_all {
-                    recurring.expect(&it.look);
+                    recurring.expect(&look);
                 } else {
-                    recurring.expect_of(&devices[it.device], &it.look);
+                    recurring.expect_of(&devices[it.device], &look);
                 }
             }
         }
@@ -203,6 +194,37 @@ impl RecurringPass {
             });
         }
     }
+}
+
+/// The odd readings of each device.
+fn by_device<'a>(odd: impl Iterator<Item = &'a Moment>) -> BTreeMap<usize, Vec<Odd<'a>>> {
+    let mut devices: BTreeMap<usize, Vec<Odd<'_>>> = BTreeMap::new();
+    for it in odd {
+        let before = devices.entry(it.device).or_default();
+        let odd_for = before.last().map_or(0.0, |(last, odd_for)| {
+            let others = (it.at.seconds_since(last.at) / it.interval.max(1e-3) - 0.5).clamp(0.0, 64.0) as u32;
+            (0..others).fold(longer_or_less(*odd_for, true, it.interval), |odd_for, _| {
+                longer_or_less(odd_for, false, it.interval)
+            })
+        });
+        before.push((it, odd_for));
+    }
+    devices
+}
+
+/// The events of a device.
+fn events(odd: Vec<Odd<'_>>) -> impl Iterator<Item = Event<'_>> {
+    let mut runs: Vec<Vec<Odd<'_>>> = Vec::new();
+    for it in odd {
+        match runs.last_mut() {
+            Some(run) if it.0.at.seconds_since(run[run.len() - 1].0.at) <= APART * it.0.interval => run.push(it),
+            _ => runs.push(vec![it]),
+        }
+    }
+    runs.into_iter().filter_map(|readings| {
+        let furthest = Look::furthest(readings.iter().map(|it| &it.0.look))?;
+        Some(Event { readings, furthest })
+    })
 }
 
 /// Events that go as far as one another.
@@ -221,7 +243,7 @@ fn groups<'a, 'b>(events: &'b [Event<'a>]) -> Vec<Vec<&'b Event<'a>>> {
     groups
 }
 
-/// The time from one to the next, in seconds, where they keep a rhythm.
+/// The time from one to the next, in seconds, where they keep a rhythm: that of the machine itself, or that of the day.
 fn period(times: &[Timestamp]) -> Option<f64> {
     if times.len() < LEAST_EVENTS {
         return None;
@@ -230,7 +252,27 @@ fn period(times: &[Timestamp]) -> Option<f64> {
     gaps.sort_unstable_by(f64::total_cmp);
     let usual = gaps[gaps.len() / 2];
     let steady = gaps.iter().filter(|it| (**it - usual).abs() <= GIVE * usual).count();
-    (steady as f64 >= STEADY * gaps.len() as f64).then_some(usual)
+    if steady as f64 >= STEADY * gaps.len() as f64 {
+        return Some(usual);
+    }
+    is_daily(times).then_some(DAY)
+}
+
+/// Whether what came came at the same time on the day before, so seldom that chance would not have it so.
+fn is_daily(times: &[Timestamp]) -> bool {
+    let first = times[0];
+    let later: Vec<&Timestamp> = times
+        .iter()
+        .filter(|it| it.seconds_since(first) > DAY - SAME_TIME)
+        .collect();
+    let days = times[times.len() - 1].seconds_since(first) / DAY;
+    let by_chance = times.len() as f64 / days.max(1.0) * 2.0 * SAME_TIME / DAY;
+    let is_again = |it: &&&Timestamp| {
+        let day_before = |other: &Timestamp| (it.seconds_since(*other) - DAY).abs() <= SAME_TIME;
+        times.iter().any(day_before)
+    };
+    let again = later.iter().filter(is_again).count();
+    later.len() >= LEAST_EVENTS && by_chance <= CHANCE && again as f64 >= STEADY * later.len() as f64
 }
 
 #[cfg(test)]
@@ -252,5 +294,25 @@ mod tests {
         assert_eq!(at(&[0, 60, 120, 180, 300, 360, 420]), Some(3_600.0));
         assert_eq!(at(&[0, 10, 130, 150, 300, 310, 500, 660]), None);
         assert_eq!(at(&[0, 60, 120, 180, 240]), None, "too few to tell");
+    }
+
+    #[test]
+    fn what_comes_at_the_same_times_of_working_days_keeps_the_rhythm_of_the_day() {
+        let shifts = |hours: &[i64]| {
+            let days = [0, 1, 2, 3, 4, 7, 8, 9, 10, 11];
+            let of = |day: &i64| {
+                hours
+                    .iter()
+                    .map(|it| (day * 24 + it) * 60 + day % 3)
+                    .collect::<Vec<_>>()
+            };
+            at(&days.iter().flat_map(of).collect::<Vec<_>>())
+        };
+        assert_eq!(shifts(&[7, 12, 17]), Some(86_400.0));
+        assert_eq!(
+            shifts(&[0, 1, 4, 5, 8, 9, 12, 13, 16, 17, 20]),
+            None,
+            "at any time of the day"
+        );
     }
 }

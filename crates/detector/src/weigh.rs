@@ -10,6 +10,7 @@ use crate::heads::Worn;
 use crate::heads_pass::LEAST_LINE;
 use crate::model::{Model, WholeForest};
 use crate::reason::{Course, Told, course_reason};
+use crate::recurring::longer_or_less;
 use crate::symptom::{MAX_SYMPTOMS, Sign, Symptom};
 
 /// Up to so many readings a device has no self to speak of, and is held against the fleet.
@@ -95,10 +96,12 @@ impl Model {
         } else {
             combine(self.kind, &evidence, &references, familiar)
         };
-        if combined.score > LEAST_LINE && !is_unknown && self.recurs(state, reading, combined.leading) {
+        let interval = state.interval().unwrap_or(UNHEARD);
+        let is_odd = combined.score > LEAST_LINE && !is_unknown;
+        if is_odd && self.recurs(state, reading, combined.leading, interval) {
             combined.score = RECURS;
         }
-        let interval = state.interval().unwrap_or(UNHEARD);
+        state.odd_for = longer_or_less(state.odd_for, is_odd, interval);
         let policy = self.provenance.policy;
         let own = state.tide.step(combined.score, &self.bar, self.id(), policy);
         let shift = state.tide.certain(own);
@@ -132,9 +135,9 @@ impl Model {
     }
 
     /// Whether a device looks as it does in an event that recurs. A value that stays looks like any.
-    fn recurs(&self, state: &DeviceState, reading: &Reading, leading: Leading) -> bool {
-        let knows = || self.recurring.knows(&reading.device_id, state, self.signals.len());
-        leading != Leading::Frozen && knows()
+    fn recurs(&self, state: &DeviceState, reading: &Reading, leading: Leading, interval: f64) -> bool {
+        let n_signals = self.signals.len();
+        leading != Leading::Frozen && self.recurring.knows(&reading.device_id, state, n_signals, interval)
     }
 
     /// How far a reading of an unknown device lies outside the fleet, on the scale of [`combine`].

@@ -112,6 +112,18 @@ fn what_recurs_in_a_rhythm_is_normal_and_half_of_it_is_not() {
 }
 
 #[test]
+fn what_recurs_and_does_not_end_is_told() {
+    let (model, mut states) = trained(due, |_, _| false);
+    let state = states.get_mut(&device(1)).unwrap();
+    let begins = 360 - due(1, TRAINED).unwrap();
+    flagged(&model, state, 1, 0..begins, due, |_| 0.0);
+    let stays: Since = |store, at| Some((due(store, at)? + 12).min(12));
+    assert!(flagged(&model, state, 1, begins..begins + DEFROST, stays, |_| 0.0) < 8);
+    let told = flagged(&model, state, 1, begins + DEFROST..begins + 150, stays, |_| 0.0);
+    assert!(told > 60, "{told}");
+}
+
+#[test]
 fn what_comes_by_chance_is_not_taken_for_usual() {
     let (model, mut states) = trained(by_chance, |_, _| false);
     assert_eq!(model.recurring.rhythms, []);

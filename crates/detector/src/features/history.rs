@@ -17,7 +17,7 @@ const SETTLED: u64 = 30;
 const REACH: f64 = 4.0;
 
 /// The version of [`DeviceState::to_bytes`].
-const VERSION: u8 = 8;
+const VERSION: u8 = 9;
 
 /// Bytes that are no state, or one of other signals.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -44,6 +44,8 @@ pub struct DeviceState {
     pub(crate) tide: Tide,
     /// So many readings the device learns from before it is held to them.
     pub(crate) learning: u64,
+    /// For how many seconds it has been odd of late.
+    pub(crate) odd_for: f32,
     has_alerted: bool,
 }
 
@@ -132,6 +134,7 @@ impl DeviceState {
             familiar: Familiar::EMPTY,
             tide: Tide::EMPTY,
             learning: LEARNING,
+            odd_for: 0.0,
             has_alerted: false,
         }
     }
@@ -261,6 +264,7 @@ impl DeviceState {
         self.familiar.write(&mut to);
         self.tide.write(&mut to);
         to.long(self.learning);
+        to.single(self.odd_for);
         to.byte(u8::from(self.has_alerted));
         bytes
     }
@@ -297,7 +301,8 @@ impl DeviceState {
         let heads = Heads::read(&mut from, signals.len())?;
         let familiar = Familiar::read(&mut from)?;
         let tide = Tide::read(&mut from)?;
-        let (learning, has_alerted) = (from.long()?, from.byte()? != 0);
+        let (learning, odd_for) = (from.long()?, from.single()?);
+        let has_alerted = from.byte()? != 0;
         if from.0.is_empty() {
             Ok(Self {
                 last,
@@ -307,6 +312,7 @@ impl DeviceState {
                 familiar,
                 tide,
                 learning,
+                odd_for,
                 has_alerted,
             })
         } else {
@@ -364,8 +370,8 @@ mod tests {
         let other = Signals::new(vec![Signal::new("pressure", "Pa")]).unwrap();
         assert_eq!(DeviceState::from_bytes(&bytes, &other), Err(StateError::Signals));
         let mut newer = bytes.clone();
-        newer[0] = 9;
-        assert_eq!(DeviceState::from_bytes(&newer, &signals), Err(StateError::Version(9)));
+        newer[0] = 10;
+        assert_eq!(DeviceState::from_bytes(&newer, &signals), Err(StateError::Version(10)));
         assert_eq!(
             DeviceState::from_bytes(&bytes[..bytes.len() - 1], &signals),
             Err(StateError::Damaged)
