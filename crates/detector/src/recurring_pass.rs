@@ -1,5 +1,6 @@
 //! What recurs in a training, by its rhythm: faults come at random, what belongs to a machine comes when it is due.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
 
 use domain::{DeviceId, Timestamp};
@@ -154,6 +155,7 @@ impl RecurringPass {
         for group in groups(&events) {
             self.judge(&group, devices, &mut recurring);
         }
+        recurring.rhythms.sort_by_key(|it| Reverse(it.events));
         recurring
     }
 

@@ -97,7 +97,14 @@ function measured(metrics) {
       ${measure("Flags per device and day", decimal(metrics.flags_per_device_day), `threshold by ${metrics.threshold.policy}`)}
       ${labelled ? measure("False alarms per device and day", decimal(labelled.false_alarms_per_device_day), "by the labels") : nothing}</dl>
     ${labelled?.confusion ? confusion(labelled.confusion) : nothing}
-    ${shadow(metrics)}${spread(metrics)}`;
+    ${recurring(metrics)}${shadow(metrics)}${spread(metrics)}`;
+}
+
+/** What it takes for usual though it looks odd. @param {Metrics} metrics */
+function recurring({ recurring: it }) {
+  const says = (it?.rhythms ?? []).slice(0, 3).map(({ text }) => `what recurs ${text}`);
+  if (it?.labelled_devices) says.push(`what was labelled so of ${plural(it.labelled_devices, "device")}`);
+  return says.length > 0 ? html`<p class="on" id="recurring">Usual, however odd it looks, is ${says.join("; ")}.</p>` : nothing;
 }
 
 /** What it did beside the one before it. @param {Metrics} metrics */

@@ -49,6 +49,7 @@ export interface Measured { labelled: Labelled | null; flag_rate: number | null;
 export interface Metrics extends Measured {
   version: string; created_at: string; threshold: Record<string, unknown> & { policy: string };
   held_out: { readings: number; devices: number; from: string; to: string } | null;
+  recurring?: { rhythms: { text: string }[]; labelled_devices: number };
   shadow?: { champion: string; readings: number; devices: number; promoted: boolean; why: string } | null;
   flags_per_device_day: number | null; signals: Record<string, Measured | undefined>;
 }

@@ -134,8 +134,8 @@ fn describe(model: &Model, add: &mut impl FnMut(String, Value)) {
         add(format!("recurring.{}", nth + 1), json!(rhythm.to_string()));
     }
     add(
-        "recurring.devices_of_their_own".to_owned(),
-        json!(model.recurring.devices.len()),
+        "recurring.labelled_devices".to_owned(),
+        json!(model.recurring.told.len()),
     );
     for (signal, forest) in model.signals.iter().zip(&model.forests) {
         let threshold = forest.as_ref().map(|it| it.threshold);

@@ -30,6 +30,9 @@ const AGAIN: Duration = Duration::from_secs(60);
 
 const WEEK_SECONDS: f64 = 7.0 * 86_400.0;
 
+/// So many rhythms are told in a sentence.
+const MOST_RHYTHMS: usize = 3;
+
 /// Trains, and says what came of it. It may run beside the process that serves.
 pub(crate) async fn run(live: Live, args: TrainArgs) -> anyhow::Result<()> {
     let stop = CancellationToken::new();
@@ -177,12 +180,8 @@ pub(crate) fn sentence(trained: &Trained) -> String {
         ),
         _ => String::new(),
     };
-    let rhythms = model
-        .recurring
-        .rhythms
-        .iter()
-        .map(|it| format!("; usual is what recurs {it}"));
-    let rhythms: String = rhythms.collect();
+    let rhythms = model.recurring.rhythms.iter().take(MOST_RHYTHMS);
+    let rhythms: String = rhythms.map(|it| format!("; usual is what recurs {it}")).collect();
     let state = if trained.promoted { "in force" } else { "not in force" };
     format!(
         "{} {state} ({}): trained on {} readings of {} devices, measured on the {} that followed: {quality}{short}{rhythms}",

@@ -10,7 +10,7 @@ use axum::http::StatusCode;
 
 use super::dto::Time;
 use super::dto::model::{
-    HeldOut, Labelled, Measured, ModelDto, ModelMetrics, Models, Promoted, RhythmDto, ShadowDto, SignalMeasured,
+    HeldOut, Labelled, Measured, ModelDto, ModelMetrics, Models, Promoted, RecurringDto, ShadowDto, SignalMeasured,
     TrainedOn, quantiles,
 };
 use super::dto::problem::Problem;
@@ -32,9 +32,9 @@ pub(super) async fn list_models(State(app): State<Arc<App>>) -> ApiResult<Json<M
 }
 
 fn model(entry: Entry) -> ModelDto {
-    let (provenance, rhythms, error) = match entry.model {
-        Ok(model) => (Some(model.provenance), model.recurring.rhythms, None),
-        Err(cause) => (None, Vec::new(), Some(cause)),
+    let (provenance, recurring, error) = match entry.model {
+        Ok(model) => (Some(model.provenance), Some(RecurringDto::from(&model.recurring)), None),
+        Err(cause) => (None, None, Some(cause)),
     };
     ModelDto {
         version: entry.version,
@@ -46,7 +46,7 @@ fn model(entry: Entry) -> ModelDto {
             from: Time(it.from),
             to: Time(it.to),
         }),
-        recurring: rhythms.into_iter().map(RhythmDto::from).collect(),
+        recurring,
         metrics: entry.metrics.map(|it| Measured::from(&it.held_out)),
         error,
     }
@@ -80,6 +80,7 @@ pub(super) async fn get_metrics(
         Ok(ModelMetrics {
             created_at: Time(model.provenance.created_at),
             threshold: model.provenance.policy.into(),
+            recurring: RecurringDto::from(&model.recurring),
             held_out: report.map(|it| HeldOut {
                 readings: it.readings,
                 devices: it.devices,

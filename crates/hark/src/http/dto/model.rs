@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use detector::{LabelledReport, Report, Rhythm, ThresholdPolicy};
+use detector::{LabelledReport, Recurring, Report, Rhythm, ThresholdPolicy};
 use utoipa::ToSchema;
 
 use super::Time;
@@ -23,13 +23,21 @@ pub(crate) struct ModelDto {
     pub(crate) live: bool,
     pub(crate) created_at: Option<Time>,
     pub(crate) trained_on: Option<TrainedOn>,
-    /// What devices do again and again, found by its rhythm: it is usual, however odd it looks.
-    pub(crate) recurring: Vec<RhythmDto>,
+    pub(crate) recurring: Option<RecurringDto>,
     /// None for a version that was imported.
     pub(crate) metrics: Option<Measured>,
     /// Why its file cannot be read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) error: Option<String>,
+}
+
+/// What is usual however odd it looks.
+#[derive(Debug, serde::Serialize, ToSchema)]
+pub(crate) struct RecurringDto {
+    /// What devices do again and again, found by its rhythm, the most frequent first.
+    pub(crate) rhythms: Vec<RhythmDto>,
+    /// Of how many devices people have said so, by labels.
+    pub(crate) labelled_devices: usize,
 }
 
 /// How often something recurs.
@@ -41,14 +49,21 @@ pub(crate) struct RhythmDto {
     pub(crate) devices: u64,
     /// How often the training has seen it.
     pub(crate) events: u64,
+    /// The same in words.
+    pub(crate) text: String,
 }
 
-impl From<Rhythm> for RhythmDto {
-    fn from(it: Rhythm) -> Self {
-        Self {
+impl From<&Recurring> for RecurringDto {
+    fn from(it: &Recurring) -> Self {
+        let rhythm = |it: &Rhythm| RhythmDto {
             every_seconds: it.seconds,
             devices: it.devices,
             events: it.events,
+            text: it.to_string(),
+        };
+        Self {
+            rhythms: it.rhythms.iter().map(rhythm).collect(),
+            labelled_devices: it.told.len(),
         }
     }
 }
@@ -103,6 +118,7 @@ pub(crate) struct ModelMetrics {
     pub(crate) version: String,
     pub(crate) created_at: Time,
     pub(crate) threshold: ThresholdDto,
+    pub(crate) recurring: RecurringDto,
     /// None, like all below, for a version that was imported.
     pub(crate) held_out: Option<HeldOut>,
     /// None where no reading carried its truth.
