@@ -12,11 +12,24 @@ use serde::{Deserialize, Serialize};
 use crate::features::DeviceState;
 use crate::reason::span_of;
 
-/// Two looks are alike where no part differs by more than this share of the larger, and so much noise: a little where many
-/// events have been seen, each with its own, and more than two of them are ever apart where it was one.
+/// Two looks are alike where no part differs by more than this share of the larger, and some noise.
 const SHARE: f32 = 0.25;
-const NOISE: f32 = 2.0;
-const NOISE_OF_ONE: f32 = 3.0;
+
+/// How looks are kept.
+#[derive(Debug, Clone, Copy)]
+struct Rule {
+    /// By how much noise looks that are alike may differ.
+    noise: f32,
+    /// How many are kept at most.
+    most: usize,
+}
+
+/// Many events have been seen, each with its own noise.
+const OF_ALL: Rule = Rule { noise: 2.0, most: 256 };
+const OF_ONE: Rule = Rule { noise: 2.0, most: 64 };
+
+/// It may have been one event: two of the same kind are hardly ever further apart.
+const TOLD: Rule = Rule { noise: 3.0, most: 64 };
 
 /// An event may last longer than any that was seen, by this factor and so many readings.
 const LONGER: f32 = 2.0;
@@ -24,9 +37,6 @@ const MORE: f32 = 5.0;
 
 /// A look tells something where a part is at least this far from what is usual: what is nearer looks like nothing in particular.
 const TELLING: f32 = 3.0;
-
-/// Looks that are kept of a device or of a fleet, at most.
-const MOST: usize = 256;
 
 /// How one signal looks. What it is off by is in its own unit, which stays what it is while scales are learned; what head A
 /// makes of it over time is in units of what is usual.
@@ -120,7 +130,7 @@ impl Look {
     /// Whether each signal is as far off as in another, whatever it did before.
     pub(crate) fn is_as_far_as(&self, other: &Self) -> bool {
         let mut parts = self.parts.iter().zip(&other.parts);
-        parts.all(|(a, b)| a.is_as_far_as(b, NOISE))
+        parts.all(|(a, b)| a.is_as_far_as(b, OF_ALL.noise))
     }
 
     fn is_like(&self, other: &[Part], noise: f32) -> bool {
@@ -207,24 +217,24 @@ impl Recurring {
     }
 
     fn has(&self, device: &DeviceId, look: &[Part], may_be: impl Fn(&Look) -> bool) -> bool {
-        let among = |looks: &[Look], noise| looks.iter().any(|it| may_be(it) && it.is_like(look, noise));
-        let own = |looks: &HashMap<DeviceId, Vec<Look>>, noise| looks.get(device).is_some_and(|it| among(it, noise));
-        among(&self.fleet, NOISE) || own(&self.devices, NOISE) || own(&self.told, NOISE_OF_ONE)
+        let among = |looks: &[Look], rule: Rule| looks.iter().any(|it| may_be(it) && it.is_like(look, rule.noise));
+        let own = |looks: &HashMap<DeviceId, Vec<Look>>, rule| looks.get(device).is_some_and(|it| among(it, rule));
+        among(&self.fleet, OF_ALL) || own(&self.devices, OF_ONE) || own(&self.told, TOLD)
     }
 
     /// From now on every device may look so.
     pub(crate) fn expect(&mut self, look: &Look) {
-        add(&mut self.fleet, look, NOISE);
+        add(&mut self.fleet, look, OF_ALL);
     }
 
     /// From now on the device may look so.
     pub(crate) fn expect_of(&mut self, device: &DeviceId, look: &Look) {
-        add(self.devices.entry(device.clone()).or_default(), look, NOISE);
+        add(self.devices.entry(device.clone()).or_default(), look, OF_ONE);
     }
 
     /// From now on the device may look so, since people have said that it is usual.
     pub fn expect_told(&mut self, device: &DeviceId, look: &Look) {
-        add(self.told.entry(device.clone()).or_default(), look, NOISE_OF_ONE);
+        add(self.told.entry(device.clone()).or_default(), look, TOLD);
     }
 
     /// From now on devices may look as people have said of another time.
@@ -257,14 +267,14 @@ impl Recurring {
 }
 
 /// Adds a look that tells something. Of those that are alike the first is kept, and how late any of them was.
-fn add(looks: &mut Vec<Look>, look: &Look, noise: f32) {
+fn add(looks: &mut Vec<Look>, look: &Look, rule: Rule) {
     if !look.parts.iter().any(Part::is_telling) || !look.fits(look.parts.len()) {
         return;
     }
-    let like = looks.iter().position(|it| it.is_like(&look.parts, noise));
+    let like = looks.iter().position(|it| it.is_like(&look.parts, rule.noise));
     match like {
         Some(at) => looks[at].odd_for = looks[at].odd_for.max(look.odd_for),
-        None if looks.len() < MOST => looks.push(look.clone()),
+        None if looks.len() < rule.most => looks.push(look.clone()),
         None => {}
     }
 }
@@ -290,7 +300,7 @@ mod tests {
     #[test]
     fn the_same_size_on_another_signal_is_another_look() {
         let both = look(&[6.0, 3.0]);
-        let is_like = |off: &[f32]| both.is_like(&look(off).parts, NOISE);
+        let is_like = |off: &[f32]| both.is_like(&look(off).parts, OF_ALL.noise);
         assert!(is_like(&[7.5, 2.5]) && !is_like(&[6.0, 0.0]) && !is_like(&[-6.0, -3.0]));
     }
 
@@ -298,7 +308,7 @@ mod tests {
     fn scales_are_learned_and_looks_stay() {
         let (before, mut after) = (look(&[6.0, 3.0]), look(&[6.5, 3.2]));
         after.parts[1].scale = 0.05;
-        assert!(before.is_like(&after.parts, NOISE) && after.is_like(&before.parts, NOISE));
+        assert!(before.is_like(&after.parts, OF_ALL.noise) && after.is_like(&before.parts, OF_ALL.noise));
     }
 
     #[test]
