@@ -262,19 +262,19 @@ fn period(times: &[Timestamp]) -> Option<f64> {
 
 /// Whether what came came at the same time on the day before, so seldom that chance would not have it so.
 fn is_daily(times: &[Timestamp]) -> bool {
-    let first = times[0];
-    let later: Vec<&Timestamp> = times
-        .iter()
-        .filter(|it| it.seconds_since(first) > DAY - SAME_TIME)
-        .collect();
-    let days = times[times.len() - 1].seconds_since(first) / DAY;
-    let by_chance = times.len() as f64 / days.max(1.0) * 2.0 * SAME_TIME / DAY;
-    let is_again = |it: &&&Timestamp| {
+    let (first, last) = (times[0], times[times.len() - 1]);
+    let a_day = times.len() as f64 / (last.seconds_since(first) / DAY).max(1.0);
+    if a_day * 2.0 * SAME_TIME / DAY > CHANCE {
+        return false;
+    }
+    let is_again = |it: &&Timestamp| {
         let day_before = |other: &Timestamp| (it.seconds_since(*other) - DAY).abs() <= SAME_TIME;
         times.iter().any(day_before)
     };
+    let later = times.partition_point(|it| it.seconds_since(first) <= DAY - SAME_TIME);
+    let later = &times[later..];
     let again = later.iter().filter(is_again).count();
-    later.len() >= LEAST_EVENTS && by_chance <= CHANCE && again as f64 >= STEADY * later.len() as f64
+    later.len() >= LEAST_EVENTS && again as f64 >= STEADY * later.len() as f64
 }
 
 #[cfg(test)]
