@@ -84,7 +84,7 @@ impl HeadsPass {
             trusts: Vec::new(),
             evidence: Sample::new(EVIDENCE_COLUMNS, EVIDENCE_ROWS, seed.wrapping_add(1_001)),
             vectors: Sample::new(n_signals, rows, seed.wrapping_add(1_000)),
-            recurring: RecurringPass::default(),
+            recurring: RecurringPass::new(plan.rhythms_are_usual),
             n_signals,
         }
     }

@@ -86,8 +86,10 @@ impl Watched {
 }
 
 /// Gathers what is loud in a training, and what people have said is usual.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct RecurringPass {
+    /// How many devices are watched.
+    most: usize,
     watched: HashMap<usize, Watched>,
     loud: Vec<Moment>,
     told: Vec<Moment>,
@@ -110,9 +112,18 @@ impl Event<'_> {
 }
 
 impl RecurringPass {
+    pub(crate) fn new(rhythms_are_usual: bool) -> Self {
+        Self {
+            most: if rhythms_are_usual { WATCHED } else { 0 },
+            watched: HashMap::new(),
+            loud: Vec::new(),
+            told: Vec::new(),
+        }
+    }
+
     /// Takes note of a reading of a device. Whether it is to be kept.
     pub(crate) fn hear(&mut self, device: usize, banks: &[f64; 3]) -> bool {
-        let is_full = self.watched.len() >= WATCHED;
+        let is_full = self.watched.len() >= self.most;
         if is_full && !self.watched.contains_key(&device) {
             return false;
         }

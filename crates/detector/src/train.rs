@@ -29,7 +29,7 @@ const VALUE_ROWS: usize = 8_192;
 const WEEK_SECONDS: f64 = 7.0 * 86_400.0;
 
 /// How to train, as wished.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Plan {
     /// Which evidence makes the verdicts.
     pub kind: Kind,
@@ -41,6 +41,21 @@ pub struct Plan {
     pub spec: FeatureSpec,
     /// How the thresholds are found.
     pub policy: ThresholdPolicy,
+    /// Whether what recurs in a rhythm is usual.
+    pub rhythms_are_usual: bool,
+}
+
+impl Default for Plan {
+    fn default() -> Self {
+        Self {
+            kind: Kind::default(),
+            tempo: Tempo::default(),
+            forest: Params::default(),
+            spec: FeatureSpec::default(),
+            policy: ThresholdPolicy::default(),
+            rhythms_are_usual: true,
+        }
+    }
 }
 
 /// A plan that can be carried out.

@@ -63,11 +63,20 @@ type Since = fn(i64, i64) -> Option<i64>;
 
 /// A model of stores that defrost so, and how it left them. `is_usual` is of which readings people have said that they are.
 fn trained(since: Since, is_usual: impl Fn(i64, i64) -> bool) -> (Model, HashMap<DeviceId, DeviceState>) {
+    trained_by(&Plan::default(), since, is_usual)
+}
+
+fn trained_by(
+    plan: &Plan,
+    since: Since,
+    is_usual: impl Fn(i64, i64) -> bool,
+) -> (Model, HashMap<DeviceId, DeviceState>) {
     let readings =
         || (0..TRAINED).flat_map(|at| (0..4).map(move |store| (store, at, reading(store, at, since(store, at), 0.0))));
     let mut baselines = BaselinePass::new(&Signals::default());
     readings().for_each(|it| baselines.push(&it.2));
-    let mut pass = FeaturePass::new(Plan::default().check().unwrap(), Signals::default(), baselines.finish());
+    let plan = plan.clone().check().unwrap();
+    let mut pass = FeaturePass::new(plan, Signals::default(), baselines.finish());
     for (store, at, reading) in readings() {
         if is_usual(store, at) {
             pass.push_usual(&reading);
@@ -121,6 +130,18 @@ fn what_recurs_and_does_not_end_is_told() {
     assert!(flagged(&model, state, 1, begins..begins + DEFROST, stays, |_| 0.0) < 8);
     let told = flagged(&model, state, 1, begins + DEFROST..begins + 150, stays, |_| 0.0);
     assert!(told > 60, "{told}");
+}
+
+#[test]
+fn what_recurs_is_told_where_it_is_not_to_be_usual() {
+    let plan = Plan {
+        rhythms_are_usual: false,
+        ..Plan::default()
+    };
+    let (model, mut states) = trained_by(&plan, due, |_, _| false);
+    let state = states.get_mut(&device(1)).unwrap();
+    let told = flagged(&model, state, 1, 0..3 * DAY, due, |_| 0.0);
+    assert!(told > 40, "{told}");
 }
 
 #[test]

@@ -281,6 +281,7 @@ fn detector(
         spec: spec?,
         policy: policy?,
         tempo: tempo?,
+        rhythms_are_usual: raw.rhythms_are_usual,
         max_future_skew: skew?,
         incident_quiet: quiet?,
         silence_grace: grace?,

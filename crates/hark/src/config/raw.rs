@@ -67,6 +67,7 @@ pub(super) struct RawDetector {
     pub(super) features: Vec<Feature>,
     pub(super) threshold: String,
     pub(super) false_alarms_per_device_week: f64,
+    pub(super) rhythms_are_usual: bool,
     pub(super) max_future_skew: String,
     pub(super) incident_quiet: String,
     pub(super) silence_grace: String,

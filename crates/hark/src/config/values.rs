@@ -76,6 +76,7 @@ pub(crate) struct Detector {
     pub(crate) spec: FeatureSpec,
     pub(crate) policy: ThresholdPolicy,
     pub(crate) tempo: Tempo,
+    pub(crate) rhythms_are_usual: bool,
     pub(crate) max_future_skew: Duration,
     pub(crate) incident_quiet: Duration,
     pub(crate) silence_grace: Duration,
@@ -90,6 +91,7 @@ impl Detector {
             spec: self.spec.clone(),
             policy: self.policy,
             tempo: self.tempo,
+            rhythms_are_usual: self.rhythms_are_usual,
         }
     }
 }
