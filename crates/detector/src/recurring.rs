@@ -38,6 +38,9 @@ const MORE: f32 = 5.0;
 /// A look tells something where a part is at least this far from what is usual: what is nearer looks like nothing in particular.
 const TELLING: f32 = 3.0;
 
+/// So many rhythms are told in a sentence.
+const FOREMOST: usize = 3;
+
 /// How one signal looks. What it is off by is in its own unit, which stays what it is while scales are learned; what head A
 /// makes of it over time is in units of what is usual.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
@@ -196,6 +199,12 @@ pub struct Recurring {
 }
 
 impl Recurring {
+    /// The most frequent rhythms, as many as a sentence holds.
+    #[must_use]
+    pub fn foremost(&self) -> &[Rhythm] {
+        &self.rhythms[..self.rhythms.len().min(FOREMOST)]
+    }
+
     /// Whether a device looks as it does in an event that recurs, and has not done so for too long. `interval` is the usual time
     /// between its readings, in seconds.
     pub(crate) fn knows(&self, device: &DeviceId, state: &DeviceState, n_signals: usize, interval: f64) -> bool {

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use crate::cli::BacktestArgs;
 use crate::config::Config;
 use crate::exit::{Exit, Fault};
-use crate::output::{Format, Sheet};
+use crate::output::{Format, Sheet, say};
 use crate::progress::Progress;
 use crate::runtime::clock;
 use crate::runtime::judging::Judging;
@@ -60,6 +60,9 @@ pub(crate) fn run(config: &Config, args: &BacktestArgs, format: Format) -> anyho
         writer.finish().context("failed to write the verdicts")?;
     }
     progress.done();
+    for rhythm in model.recurring.foremost() {
+        say(format_args!("usual is what recurs {rhythm}"));
+    }
     let measured = replay.measured();
     if let Some(place) = &args.incidents {
         incidents::write(place, &input, &measured.incidents).context("failed to write the incidents")?;

@@ -30,9 +30,6 @@ const AGAIN: Duration = Duration::from_secs(60);
 
 const WEEK_SECONDS: f64 = 7.0 * 86_400.0;
 
-/// So many rhythms are told in a sentence.
-const MOST_RHYTHMS: usize = 3;
-
 /// Trains, and says what came of it. It may run beside the process that serves.
 pub(crate) async fn run(live: Live, args: TrainArgs) -> anyhow::Result<()> {
     let stop = CancellationToken::new();
@@ -180,7 +177,7 @@ pub(crate) fn sentence(trained: &Trained) -> String {
         ),
         _ => String::new(),
     };
-    let rhythms = model.recurring.rhythms.iter().take(MOST_RHYTHMS);
+    let rhythms = model.recurring.foremost().iter();
     let rhythms: String = rhythms.map(|it| format!("; usual is what recurs {it}")).collect();
     let state = if trained.promoted { "in force" } else { "not in force" };
     format!(
