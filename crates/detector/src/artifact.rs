@@ -133,6 +133,7 @@ struct RecurringHeader {
     /// By name, in order, so that a model has the same bytes each time.
     devices: BTreeMap<String, Vec<Look>>,
     told: BTreeMap<String, Vec<Look>>,
+    faults: BTreeMap<String, Vec<Look>>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -371,6 +372,7 @@ fn recurring_header(recurring: &Recurring) -> Option<RecurringHeader> {
         fleet: recurring.fleet.clone(),
         devices: by_name(&recurring.devices),
         told: by_name(&recurring.told),
+        faults: by_name(&recurring.faults),
     })
 }
 
@@ -388,6 +390,7 @@ fn recurring(header: RecurringHeader, n_signals: usize) -> Result<Recurring, Art
         fleet: header.fleet,
         devices: by_device(header.devices)?,
         told: by_device(header.told)?,
+        faults: by_device(header.faults)?,
     };
     if !recurring.fits(n_signals) {
         return Err(content("what recurs has other signals".to_owned()));

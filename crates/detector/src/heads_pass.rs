@@ -11,7 +11,7 @@ use crate::features::DeviceState;
 use crate::heads::{Evidence, Pace};
 use crate::kind::Kind;
 use crate::model::WholeForest;
-use crate::recurring::{Look, Recurring};
+use crate::recurring::Recurring;
 use crate::recurring_pass::{Moment, RecurringPass};
 use crate::reference::{Learned, References};
 use crate::sample::Sample;
@@ -67,6 +67,8 @@ pub(crate) struct HeadsPass {
     evidence: Sample,
     vectors: Sample,
     recurring: RecurringPass,
+    /// The states of devices that have a fault, which the fault alone has seen.
+    aside: HashMap<DeviceId, DeviceState>,
     n_signals: usize,
 }
 
@@ -85,6 +87,7 @@ impl HeadsPass {
             evidence: Sample::new(EVIDENCE_COLUMNS, EVIDENCE_ROWS, seed.wrapping_add(1_001)),
             vectors: Sample::new(n_signals, rows, seed.wrapping_add(1_000)),
             recurring: RecurringPass::new(plan.rhythms_are_usual),
+            aside: HashMap::new(),
             n_signals,
         }
     }
@@ -117,14 +120,11 @@ impl HeadsPass {
             self.evidence
                 .offer(&[place as f64, spike, smooth, rough, evidence.place]);
         }
+        self.aside.remove(device);
         let n_signals = self.n_signals;
         let moment = |state: &DeviceState| Moment {
-            device: place,
-            at: reading.timestamp,
-            interval: state.interval().unwrap_or(0.0),
-            evidence,
-            look: Look::of(state, n_signals),
             is_referred,
+            ..Moment::of(place, reading, state, evidence, n_signals)
         };
         if is_usual {
             self.recurring.keep_told(moment(state));
@@ -137,6 +137,21 @@ impl HeadsPass {
                 self.offer_vector(state, reading);
             }
         }
+    }
+
+    /// Looks at a reading of a confirmed fault of a device, which learns nothing from it.
+    pub(crate) fn step_aside(&mut self, state: &DeviceState, reading: &Reading) {
+        let device = &reading.device_id;
+        let Some(place) = self.places.get(device).copied() else {
+            return;
+        };
+        let aside = self.aside.entry(device.clone()).or_insert_with(|| state.clone());
+        if !aside.accepts(reading.timestamp) {
+            return;
+        }
+        let evidence = aside.step(reading, &self.pace);
+        let fault = Moment::of(place, reading, aside, evidence, self.n_signals);
+        self.recurring.keep_fault(fault);
     }
 
     fn offer_vector(&mut self, state: &DeviceState, reading: &Reading) {

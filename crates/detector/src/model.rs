@@ -161,9 +161,9 @@ impl Model {
         Look::of(state, self.signals.len())
     }
 
-    /// From now on devices may look so: people have said that it is usual.
-    pub fn expect(&mut self, usual: &Recurring) {
-        self.recurring.take_told(usual);
+    /// From now on it holds what people have said of how devices looked.
+    pub fn heed(&mut self, words: &Recurring) {
+        self.recurring.take_words(words);
     }
 
     /// The verdict of [`Model::assess`].

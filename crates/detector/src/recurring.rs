@@ -196,6 +196,8 @@ pub struct Recurring {
     pub devices: HashMap<DeviceId, Vec<Look>>,
     /// How one device may look as people have said.
     pub told: HashMap<DeviceId, Vec<Look>>,
+    /// How one device looked in faults that people have confirmed: whatever else is usual, this is not.
+    pub faults: HashMap<DeviceId, Vec<Look>>,
 }
 
 impl Recurring {
@@ -228,7 +230,10 @@ impl Recurring {
     fn has(&self, device: &DeviceId, look: &[Part], may_be: impl Fn(&Look) -> bool) -> bool {
         let among = |looks: &[Look], rule: Rule| looks.iter().any(|it| may_be(it) && it.is_like(look, rule.noise));
         let own = |looks: &HashMap<DeviceId, Vec<Look>>, rule| looks.get(device).is_some_and(|it| among(it, rule));
-        among(&self.fleet, OF_ALL) || own(&self.devices, OF_ONE) || own(&self.told, TOLD)
+        let faults = self.faults.get(device).into_iter().flatten();
+        let mut faults = faults.filter(|it| it.is_like(look, OF_ONE.noise));
+        let is_usual = among(&self.fleet, OF_ALL) || own(&self.devices, OF_ONE) || own(&self.told, TOLD);
+        is_usual && faults.next().is_none()
     }
 
     /// From now on every device may look so.
@@ -246,10 +251,18 @@ impl Recurring {
         add(self.told.entry(device.clone()).or_default(), look, TOLD);
     }
 
-    /// From now on devices may look as people have said of another time.
-    pub(crate) fn take_told(&mut self, other: &Self) {
+    /// From now on it is no excuse that the device may look so, since people have said that it was a fault.
+    pub fn expect_fault(&mut self, device: &DeviceId, look: &Look) {
+        add(self.faults.entry(device.clone()).or_default(), look, OF_ONE);
+    }
+
+    /// From now on what people have said of another time holds, too.
+    pub(crate) fn take_words(&mut self, other: &Self) {
         for (device, looks) in &other.told {
             looks.iter().for_each(|it| self.expect_told(device, it));
+        }
+        for (device, looks) in &other.faults {
+            looks.iter().for_each(|it| self.expect_fault(device, it));
         }
     }
 
@@ -265,12 +278,14 @@ impl Recurring {
             fleet: moved(&self.fleet),
             devices: of(&self.devices),
             told: of(&self.told),
+            faults: of(&self.faults),
         }
     }
 
     /// Whether every look is one of so many signals.
     pub(crate) fn fits(&self, n_signals: usize) -> bool {
-        let own = self.devices.values().chain(self.told.values()).flatten();
+        let own = [&self.devices, &self.told, &self.faults];
+        let own = own.into_iter().flat_map(HashMap::values).flatten();
         self.fleet.iter().chain(own).all(|it| it.fits(n_signals))
     }
 }

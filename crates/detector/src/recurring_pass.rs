@@ -3,8 +3,9 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
 
-use domain::{DeviceId, Timestamp};
+use domain::{DeviceId, Reading, Timestamp};
 
+use crate::features::DeviceState;
 use crate::heads::Evidence;
 use crate::recurring::{Look, Recurring, Rhythm, longer_or_less};
 
@@ -14,7 +15,7 @@ const WATCHED: usize = 256;
 /// Loud readings kept of all of them.
 const KEPT: usize = 131_072;
 
-/// Readings kept that people have said are usual.
+/// Readings kept that people have said are usual, and of confirmed faults.
 const TOLD: usize = 16_384;
 
 /// A reading is loud where a bank of head A is so many times the upper end of its usual.
@@ -58,6 +59,26 @@ pub(crate) struct Moment {
     pub(crate) is_referred: bool,
 }
 
+impl Moment {
+    /// The reading that a state has just taken in.
+    pub(crate) fn of(
+        device: usize,
+        reading: &Reading,
+        state: &DeviceState,
+        evidence: Evidence,
+        n_signals: usize,
+    ) -> Self {
+        Self {
+            device,
+            at: reading.timestamp,
+            interval: state.interval().unwrap_or(0.0),
+            evidence,
+            look: Look::of(state, n_signals),
+            is_referred: false,
+        }
+    }
+}
+
 /// What is usual for a device that is watched.
 #[derive(Debug)]
 struct Watched {
@@ -93,6 +114,7 @@ pub(crate) struct RecurringPass {
     watched: HashMap<usize, Watched>,
     loud: Vec<Moment>,
     told: Vec<Moment>,
+    faults: Vec<Moment>,
 }
 
 /// An odd reading, and for how many seconds its device has been odd by then.
@@ -118,6 +140,7 @@ impl RecurringPass {
             watched: HashMap::new(),
             loud: Vec::new(),
             told: Vec::new(),
+            faults: Vec::new(),
         }
     }
 
@@ -142,6 +165,13 @@ impl RecurringPass {
         }
     }
 
+    /// Keeps a reading of a confirmed fault.
+    pub(crate) fn keep_fault(&mut self, fault: Moment) {
+        if self.faults.len() < TOLD {
+            self.faults.push(fault);
+        }
+    }
+
     /// The readings that references were learned from and that are of what recurs: their devices and banks.
     pub(crate) fn recurred<'a>(
         &'a self,
@@ -160,6 +190,9 @@ impl RecurringPass {
         let mut recurring = Recurring::default();
         for (it, odd_for) in by_device(self.told.iter().filter(is_odd)).into_values().flatten() {
             recurring.expect_told(&devices[it.device], &it.look.after(odd_for));
+        }
+        for it in self.faults.iter().filter(is_odd) {
+            recurring.expect_fault(&devices[it.device], &it.look);
         }
         let odd = by_device(self.loud.iter().filter(is_odd));
         let events: Vec<Event<'_>> = odd.into_values().flat_map(events).collect();

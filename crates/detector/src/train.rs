@@ -247,6 +247,16 @@ impl FeaturePass {
         self.take(reading, true);
     }
 
+    /// Looks at a reading of a fault that people have confirmed. Nothing is learned from it, except that what looks like it is
+    /// never usual.
+    pub fn push_fault(&mut self, reading: &Reading) {
+        if self.plan.plan.kind != Kind::IsolationForest
+            && let Some(state) = self.states.get(&reading.device_id)
+        {
+            self.heads.step_aside(state, reading);
+        }
+    }
+
     fn take(&mut self, reading: &Reading, is_usual: bool) {
         let state = match self.states.get_mut(&reading.device_id) {
             Some(state) => state,

@@ -61,27 +61,33 @@ fn by_chance(store: i64, at: i64) -> Option<i64> {
 
 type Since = fn(i64, i64) -> Option<i64>;
 
-/// A model of stores that defrost so, and how it left them. `is_usual` is of which readings people have said that they are.
-fn trained(since: Since, is_usual: impl Fn(i64, i64) -> bool) -> (Model, HashMap<DeviceId, DeviceState>) {
-    trained_by(&Plan::default(), since, is_usual)
+/// What people have said of a reading.
+#[derive(Clone, Copy, PartialEq)]
+enum Word {
+    Usual,
+    Fault,
+}
+
+/// A model of stores that defrost so, and how it left them, after what people have said of their readings.
+fn trained(since: Since, said: impl Fn(i64, i64) -> Option<Word>) -> (Model, HashMap<DeviceId, DeviceState>) {
+    trained_by(Plan::default(), since, said)
 }
 
 fn trained_by(
-    plan: &Plan,
+    plan: Plan,
     since: Since,
-    is_usual: impl Fn(i64, i64) -> bool,
+    said: impl Fn(i64, i64) -> Option<Word>,
 ) -> (Model, HashMap<DeviceId, DeviceState>) {
     let readings =
         || (0..TRAINED).flat_map(|at| (0..4).map(move |store| (store, at, reading(store, at, since(store, at), 0.0))));
     let mut baselines = BaselinePass::new(&Signals::default());
     readings().for_each(|it| baselines.push(&it.2));
-    let plan = plan.clone().check().unwrap();
-    let mut pass = FeaturePass::new(plan, Signals::default(), baselines.finish());
+    let mut pass = FeaturePass::new(plan.check().unwrap(), Signals::default(), baselines.finish());
     for (store, at, reading) in readings() {
-        if is_usual(store, at) {
-            pass.push_usual(&reading);
-        } else {
-            pass.push(&reading);
+        match said(store, at) {
+            None => pass.push(&reading),
+            Some(Word::Usual) => pass.push_usual(&reading),
+            Some(Word::Fault) => pass.push_fault(&reading),
         }
     }
     pass.fit("m-0001".into(), Timestamp::EPOCH, 2).unwrap()
@@ -105,7 +111,7 @@ fn flagged(
 
 #[test]
 fn what_recurs_in_a_rhythm_is_normal_and_half_of_it_is_not() {
-    let (model, mut states) = trained(due, |_, _| false);
+    let (model, mut states) = trained(due, |_, _| None);
     let [rhythm] = model.recurring.rhythms[..] else {
         panic!("{:?}", model.recurring.rhythms);
     };
@@ -122,7 +128,7 @@ fn what_recurs_in_a_rhythm_is_normal_and_half_of_it_is_not() {
 
 #[test]
 fn what_recurs_and_does_not_end_is_told() {
-    let (model, mut states) = trained(due, |_, _| false);
+    let (model, mut states) = trained(due, |_, _| None);
     let state = states.get_mut(&device(1)).unwrap();
     let begins = 360 - due(1, TRAINED).unwrap();
     flagged(&model, state, 1, 0..begins, due, |_| 0.0);
@@ -138,7 +144,7 @@ fn what_recurs_is_told_where_it_is_not_to_be_usual() {
         rhythms_are_usual: false,
         ..Plan::default()
     };
-    let (model, mut states) = trained_by(&plan, due, |_, _| false);
+    let (model, mut states) = trained_by(plan, due, |_, _| None);
     let state = states.get_mut(&device(1)).unwrap();
     let told = flagged(&model, state, 1, 0..3 * DAY, due, |_| 0.0);
     assert!(told > 40, "{told}");
@@ -146,7 +152,7 @@ fn what_recurs_is_told_where_it_is_not_to_be_usual() {
 
 #[test]
 fn what_comes_by_chance_is_not_taken_for_usual() {
-    let (model, mut states) = trained(by_chance, |_, _| false);
+    let (model, mut states) = trained(by_chance, |_, _| None);
     assert_eq!(model.recurring.rhythms, []);
     let state = states.get_mut(&device(1)).unwrap();
     let never: Since = |_, _| None;
@@ -155,23 +161,38 @@ fn what_comes_by_chance_is_not_taken_for_usual() {
     assert!(flagged(&model, state, 1, 300..325, now, |_| 0.0) > 15);
 }
 
+/// How many readings of a defrost are told of a store after such a training.
+fn told_of_one(store: i64, (model, states): &(Model, HashMap<DeviceId, DeviceState>)) -> usize {
+    let mut state = states[&device(store)].clone();
+    let never: Since = |_, _| None;
+    flagged(model, &mut state, store, 0..300, never, |_| 0.0);
+    let now: Since = |_, at| Some(at - TRAINED - 300);
+    flagged(model, &mut state, store, 300..325, now, |_| 0.0)
+}
+
 #[test]
 fn what_people_call_usual_of_a_device_is_usual_for_that_device() {
-    let (model, states) = trained(by_chance, |store, at| store == 1 && by_chance(store, at).is_some());
-    let told = |store| {
-        let mut state = states[&device(store)].clone();
-        let never: Since = |_, _| None;
-        flagged(&model, &mut state, store, 0..300, never, |_| 0.0);
-        let now: Since = |_, at| Some(at - TRAINED - 300);
-        flagged(&model, &mut state, store, 300..325, now, |_| 0.0)
-    };
-    let (own, other) = (told(1), told(2));
+    let is_said = |store, at| store == 1 && by_chance(store, at).is_some();
+    let after = trained(by_chance, |store, at| is_said(store, at).then_some(Word::Usual));
+    let (own, other) = (told_of_one(1, &after), told_of_one(2, &after));
     assert!(own < 4 && other > 15, "{own} {other}");
 }
 
 #[test]
+fn what_looks_like_a_confirmed_fault_is_told_whatever_else_was_called_usual() {
+    let word = |at: i64| if at < TRAINED / 2 { Word::Usual } else { Word::Fault };
+    let is_said = |store, at| store == 1 && by_chance(store, at).is_some();
+    let after = trained(by_chance, |store, at| is_said(store, at).then(|| word(at)));
+    let told = told_of_one(1, &after);
+    assert!(told > 15, "{told}");
+}
+
+#[test]
 fn what_recurs_is_kept_with_the_model() {
-    let (model, _) = trained(due, |store, at| store == 1 && due(store, at) == Some(5));
-    assert!(!model.recurring.fleet.is_empty() && model.recurring.told.len() == 1);
+    let (model, _) = trained(due, |store, at| {
+        (store == 1 && due(store, at) == Some(5)).then_some(if at < TRAINED / 2 { Word::Usual } else { Word::Fault })
+    });
+    let looks = &model.recurring;
+    assert!(!looks.fleet.is_empty() && looks.told.len() == 1 && looks.faults.len() == 1);
     assert_eq!(Model::from_bytes(&model.to_bytes()).unwrap(), model);
 }

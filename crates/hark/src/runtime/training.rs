@@ -79,19 +79,19 @@ pub(crate) async fn train(
             "not enough history to train\nhint: let readings come in, `hark import` a file, or `hark simulate`",
         ));
     }
-    let Said { excluded, usual } = said(warehouse, order).await?;
-    let excluded = Arc::new(excluded);
-    let fit_on = fit_on(warehouse, order, &excluded, total).await?;
-    let mut replay = Replay::new(warehouse, order, fit_on, &excluded);
+    let said = Arc::new(said(warehouse, order).await?);
+    let fit_on = fit_on(warehouse, order, &said, total).await?;
+    let mut replay = Replay::new(warehouse, order, fit_on, &said);
     let mut baselines = BaselinePass::new(&order.signals);
     while let Some(readings) = replay.next().await? {
-        readings.iter().for_each(|it| baselines.push(it));
+        let learned = readings.iter().filter(|it| !said.faults.cover(it));
+        learned.for_each(|it| baselines.push(it));
         progress("learning what is usual", replay.seen as f64 / fit_on as f64);
     }
     let mut pass = FeaturePass::new(order.plan.clone(), order.signals.clone(), baselines.finish());
-    let mut replay = Replay::new(warehouse, order, fit_on, &excluded);
+    let mut replay = Replay::new(warehouse, order, fit_on, &said);
     while let Some(readings) = replay.next().await? {
-        tokio::task::block_in_place(|| readings.iter().for_each(|it| learn(&mut pass, it, &usual)));
+        tokio::task::block_in_place(|| readings.iter().for_each(|it| learn(&mut pass, it, &said)));
         progress("computing features", replay.seen as f64 / fit_on as f64);
     }
     progress("fitting forests", 0.0);
@@ -100,14 +100,14 @@ pub(crate) async fn train(
     let (model, states) = tokio::task::block_in_place(|| pass.fit(version, clock::now(), threads))?;
     let champion = champion(registry, &order.signals)?;
     replay.left = u64::MAX;
-    // The faults are there to be found.
-    replay.excluded = Arc::default();
+    // Faults and maintenance are there to be found.
+    replay.said = Arc::default();
     let mut trial = Trial {
         states,
         challenger: Evaluation::default(),
         champion: champion.map(|it| (it, Evaluation::default())),
-        usual,
-        looks: Recurring::default(),
+        said,
+        words: Recurring::default(),
     };
     while let Some(readings) = replay.next().await? {
         tokio::task::block_in_place(|| readings.iter().for_each(|it| trial.push(&model, it)));
@@ -119,8 +119,10 @@ pub(crate) async fn train(
     finish(registry, order, model, trial)
 }
 
-fn learn(pass: &mut FeaturePass, reading: &Reading, usual: &Times) {
-    if usual.cover(reading) {
+fn learn(pass: &mut FeaturePass, reading: &Reading, said: &Said) {
+    if said.faults.cover(reading) {
+        pass.push_fault(reading);
+    } else if said.usual.cover(reading) {
         pass.push_usual(reading);
     } else {
         pass.push(reading);
@@ -128,8 +130,8 @@ fn learn(pass: &mut FeaturePass, reading: &Reading, usual: &Times) {
 }
 
 /// How many readings to learn from: what is held out is a share of those that can be learned from.
-async fn fit_on(warehouse: &dyn Warehouse, order: &Order, excluded: &Arc<Times>, total: u64) -> anyhow::Result<u64> {
-    let mut replay = Replay::new(warehouse, order, u64::MAX, excluded);
+async fn fit_on(warehouse: &dyn Warehouse, order: &Order, said: &Arc<Said>, total: u64) -> anyhow::Result<u64> {
+    let mut replay = Replay::new(warehouse, order, u64::MAX, said);
     while replay.next().await?.is_some() {}
     if replay.seen < order.min_readings {
         let error = detector::TrainError::TooFew {
@@ -146,7 +148,7 @@ async fn fit_on(warehouse: &dyn Warehouse, order: &Order, excluded: &Arc<Times>,
 }
 
 fn finish(registry: &Registry, order: &Order, mut model: Model, trial: Trial) -> anyhow::Result<Trained> {
-    model.expect(&trial.looks);
+    model.heed(&trial.words);
     let names: Vec<&str> = model.signals.iter().map(|it| it.name.as_str()).collect();
     let metrics = Metrics {
         held_out: trial.challenger.report(&names),
@@ -233,7 +235,7 @@ struct Replay {
     seen: u64,
     /// Readings of the block at the end of which the first part of the stream was full.
     rest: Vec<Reading>,
-    excluded: Arc<Times>,
+    said: Arc<Said>,
 }
 
 /// Times of each device, and those of all.
@@ -261,8 +263,10 @@ impl Times {
 /// What people have said of the stored readings.
 #[derive(Debug, Default)]
 struct Said {
-    /// Faults and maintenance, which are not learned from.
-    excluded: Times,
+    /// Confirmed faults, which are not learned from.
+    faults: Times,
+    /// Maintenance, which is passed over.
+    maintenance: Times,
     /// False alarms and what was expected, which become usual.
     usual: Times,
 }
@@ -275,7 +279,7 @@ async fn said(warehouse: &dyn Warehouse, order: &Order) -> anyhow::Result<Said> 
     let mut said = Said::default();
     for stored in warehouse.incidents(query).await?.items {
         let times = match stored.triage.label.map(|it| it.label) {
-            Some(Label::True | Label::SensorFault) => &mut said.excluded,
+            Some(Label::True | Label::SensorFault) => &mut said.faults,
             Some(Label::FalseAlarm | Label::Expected) => &mut said.usual,
             None => continue,
         };
@@ -286,19 +290,19 @@ async fn said(warehouse: &dyn Warehouse, order: &Order) -> anyhow::Result<Said> 
         times.add(Some(stored.incident.device_id), range);
     }
     for (device_id, range) in &order.excluded {
-        said.excluded.add(device_id.clone(), *range);
+        said.maintenance.add(device_id.clone(), *range);
     }
     Ok(said)
 }
 
 impl Replay {
-    fn new(warehouse: &dyn Warehouse, order: &Order, left: u64, excluded: &Arc<Times>) -> Self {
+    fn new(warehouse: &dyn Warehouse, order: &Order, left: u64, said: &Arc<Said>) -> Self {
         Self {
             scan: warehouse.scan(order.range),
             left,
             seen: 0,
             rest: Vec::new(),
-            excluded: excluded.clone(),
+            said: said.clone(),
         }
     }
 
@@ -312,12 +316,19 @@ impl Replay {
                 return Ok(None);
             };
             let kept = block.into_iter().filter(in_time).map(|it| it.reading);
-            readings = kept.filter(|it| !self.excluded.cover(it)).collect();
+            readings = kept.filter(|it| !self.said.maintenance.cover(it)).collect();
         }
-        let take = usize::try_from(self.left).map_or(readings.len(), |left| left.min(readings.len()));
-        self.rest = readings.split_off(take);
-        self.left -= take as u64;
-        self.seen += take as u64;
+        let (mut end, mut taken) = (0, 0);
+        for reading in &readings {
+            if taken == self.left {
+                break;
+            }
+            end += 1;
+            taken += u64::from(!self.said.faults.cover(reading));
+        }
+        self.rest = readings.split_off(end);
+        self.left -= taken;
+        self.seen += taken;
         Ok(Some(readings))
     }
 }
@@ -331,9 +342,9 @@ struct Trial {
     states: HashMap<DeviceId, detector::DeviceState>,
     challenger: Evaluation,
     champion: Option<(Model, Evaluation)>,
-    usual: Times,
-    /// How devices look in what people have said is usual.
-    looks: Recurring,
+    said: Arc<Said>,
+    /// How devices look in what people have spoken of.
+    words: Recurring,
 }
 
 impl Trial {
@@ -350,8 +361,10 @@ impl Trial {
             evaluation.push(reading, &champion.judge(Some(state), reading));
         }
         let verdict = challenger.step(state, reading);
-        if verdict.is_anomaly && self.usual.cover(reading) {
-            self.looks.expect_told(&reading.device_id, &challenger.look(state));
+        if self.said.faults.cover(reading) {
+            self.words.expect_fault(&reading.device_id, &challenger.look(state));
+        } else if verdict.is_anomaly && self.said.usual.cover(reading) {
+            self.words.expect_told(&reading.device_id, &challenger.look(state));
         }
         self.challenger.push(reading, &verdict);
     }

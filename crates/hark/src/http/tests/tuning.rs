@@ -83,40 +83,52 @@ async fn labels_move_the_threshold_that_incidents_must_reach() {
     }
 }
 
+/// How many of six readings far too hot are anomalous.
+async fn anomalous(running: &Running, device: &str, second: i64) -> usize {
+    heat(running, device, second).await;
+    let page = running
+        .get(&format!("/api/v1/readings?device_id={device}&limit=6"))
+        .await
+        .json();
+    let readings = page["readings"].as_array().unwrap();
+    let anomalous = readings.iter().filter(|it| it["verdict"]["is_anomaly"] == json!(true));
+    anomalous.count()
+}
+
+/// Ordinary readings of a device, up to 850 seconds.
+async fn cool(running: &Running, device: &str, warmth: f64) {
+    let cool = (61..86).map(|at| {
+        let wave = f64::from(at * 37 % 100) / 100.0;
+        let reading = reading(device, i64::from(10 * at), warmth + wave);
+        reading.replace("\"vibration\":1.0", &format!("\"vibration\":{}", 1.0 + wave / 4.0))
+    });
+    let cool: Vec<String> = cool.collect();
+    running
+        .post("/api/v1/readings", "application/x-ndjson", cool.join("\n"))
+        .await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_a_false_alarm_is_usual_for_its_device_after_the_next_training() {
-    let running = Running::trained().await;
-    let anomalous = async |device: &str, second: i64| {
-        heat(&running, device, second).await;
-        let page = running
-            .get(&format!("/api/v1/readings?device_id={device}&limit=6"))
-            .await
-            .json();
-        let readings = page["readings"].as_array().unwrap().clone();
-        readings
-            .iter()
-            .filter(|it| it["verdict"]["is_anomaly"] == json!(true))
-            .count()
-    };
-    assert_eq!(anomalous("pump-1", 601).await, 6);
-    let incidents = running.get("/api/v1/incidents?device_id=pump-1").await.json();
-    let id = incidents["incidents"][0]["id"].as_str().unwrap();
-    let path = format!("/api/v1/incidents/{id}/label");
-    post(&running, &path, json!({"label": "false_alarm"})).await;
-    for (device, warmth) in [("pump-1", 21.0), ("pump-2", 22.0)] {
-        let cool = (61..86).map(|at| {
-            let wave = f64::from(at * 37 % 100) / 100.0;
-            let reading = reading(device, i64::from(10 * at), warmth + wave);
-            reading.replace("\"vibration\":1.0", &format!("\"vibration\":{}", 1.0 + wave / 4.0))
-        });
-        let cool: Vec<String> = cool.collect();
-        running
-            .post("/api/v1/readings", "application/x-ndjson", cool.join("\n"))
-            .await;
+async fn what_was_a_false_alarm_is_usual_for_its_device_until_it_is_called_a_fault() {
+    for (labels, expected) in [(&["false_alarm"][..], 0), (&["false_alarm", "true"], 6)] {
+        let running = Running::trained().await;
+        assert_eq!(anomalous(&running, "pump-1", 601).await, 6);
+        cool(&running, "pump-1", 21.0).await;
+        cool(&running, "pump-2", 22.0).await;
+        let incidents = running.get("/api/v1/incidents?device_id=pump-1").await.json();
+        let id = incidents["incidents"][0]["id"].as_str().unwrap();
+        for label in labels {
+            let path = format!("/api/v1/incidents/{id}/label");
+            post(&running, &path, json!({"label": label})).await;
+            running.train().await;
+        }
+        assert_eq!(anomalous(&running, "pump-1", 860).await, expected, "{labels:?}");
+        assert_eq!(
+            anomalous(&running, "pump-2", 860).await,
+            6,
+            "nobody spoke of this device"
+        );
     }
-    running.train().await;
-    assert_eq!(anomalous("pump-1", 860).await, 0, "it was said to be usual");
-    assert_eq!(anomalous("pump-2", 860).await, 6, "of another nobody said so");
 }
 
 #[tokio::test(flavor = "multi_thread")]
