@@ -7,7 +7,8 @@ use std::collections::HashMap;
 use std::io::{BufRead, BufWriter, Write};
 
 use detector::{
-    Bar, BaselinePass, DeviceState, FeaturePass, Happening, IncidentRules, Kind, Plan, Tempo, ThresholdPolicy, Watch,
+    Bar, BaselinePass, DeviceState, FeaturePass, Happening, IncidentRules, Kind, Plan, Tempo, ThresholdPolicy, Unit,
+    Watch,
 };
 use domain::{DeviceId, Measurement, Reading, Signal, Signals, Timestamp, Values};
 
@@ -96,6 +97,10 @@ fn plan() -> Outcome<Plan> {
 fn with(mut tempo: Tempo, setting: &str) -> Outcome<Tempo> {
     let (name, value) = setting.split_once('=').ok_or("a half-life is set as `name=value`")?;
     let half_life = match name {
+        "unit" => {
+            tempo.unit = Unit::Seconds(value.parse()?);
+            return Ok(tempo);
+        }
         "level" => &mut tempo.level,
         "smooth" => &mut tempo.smooth,
         "rough" => &mut tempo.rough,

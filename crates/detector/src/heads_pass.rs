@@ -168,10 +168,9 @@ impl HeadsPass {
     /// has yet to see what they did at other hours.
     pub(crate) fn references(&self, n_signals: usize, states: &HashMap<DeviceId, DeviceState>) -> References {
         let alike = |device: &DeviceId| {
-            let units = states
-                .get(device)
-                .map_or(1.0, |it| it.heads.units(self.pace.tempo.unit));
-            self.pace.tempo.smooth / std::f64::consts::LN_2 / units.max(1e-9)
+            let interval = states.get(device).and_then(DeviceState::interval);
+            let counted = interval.map_or(1.0, |it| self.pace.tempo.unit.counted(it));
+            self.pace.tempo.smooth / std::f64::consts::LN_2 / counted.max(1e-9)
         };
         let mut references = References::of(&self.learned, n_signals, alike);
         let mut all: Vec<u64> = references.devices.values().map(|it| it.learned).collect();
@@ -203,7 +202,12 @@ impl HeadsPass {
             Contamination::Share(share) => share,
             Contamination::Auto => 0.1,
         };
-        let bar = Bar::of(&scores, self.held_back(), watched.weeks, share);
+        let bar = Bar::of(
+            &scores,
+            self.held_back() * plan.tempo.unit.counted(watched.interval),
+            watched.weeks,
+            share,
+        );
         let line = match plan.policy {
             _ if scores.is_empty() => LINE,
             ThresholdPolicy::Contamination => quantile(&scores, 1.0 - share),

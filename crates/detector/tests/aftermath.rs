@@ -114,6 +114,21 @@ fn a_set_point_that_was_changed_for_good_is_usual_after_two_days() {
 }
 
 #[test]
+fn the_way_back_from_a_level_of_days_is_told_for_no_more_than_an_hour() {
+    // At another hour of the day than it was left, and after the device has new places.
+    for lasted in [DAY + 600, 2 * DAY, 6 * DAY + 600] {
+        for by in [4.0, -4.0] {
+            let away =
+                |at: i64, [room, machine]: Values2| [room.map(|it| it + if at < lasted { by } else { 0.0 }), machine];
+            let back = verdicts(10, away).split_off(lasted as usize);
+            assert!(flagged(&back[..60]) > 5, "{lasted} {by}: it is told");
+            let later = flagged(&back[60..]);
+            assert!(later < 10, "{lasted} {by}: {later} of three days and more");
+        }
+    }
+}
+
+#[test]
 fn a_signal_that_falls_silent_does_not_make_the_others_odd() {
     let verdicts = verdicts(5, |_, [room, _]| [room, None]);
     let all = flagged(&verdicts);

@@ -31,20 +31,22 @@ fn simulated_each(devices: u32, days: u32, interval: Duration) -> Vec<Reading> {
     Fleet::new(params.check().unwrap()).collect()
 }
 
-fn pass(readings: &[Reading], kind: Kind) -> FeaturePass {
+fn pass(readings: &[Reading], plan: Plan) -> FeaturePass {
     let mut baselines = BaselinePass::new(&Signals::default());
     readings.iter().for_each(|it| baselines.push(it));
-    let plan = Plan {
-        kind,
-        ..Plan::default()
-    }
-    .check()
-    .unwrap();
-    FeaturePass::new(plan, Signals::default(), baselines.finish())
+    FeaturePass::new(plan.check().unwrap(), Signals::default(), baselines.finish())
 }
 
 fn model(readings: &[Reading], kind: Kind) -> Model {
-    let mut pass = pass(readings, kind);
+    let plan = Plan {
+        kind,
+        ..Plan::default()
+    };
+    model_of(readings, plan)
+}
+
+fn model_of(readings: &[Reading], plan: Plan) -> Model {
+    let mut pass = pass(readings, plan);
     readings.iter().for_each(|it| pass.push(it));
     pass.fit("m-0001".into(), Timestamp::from_secs(1_750_000_000), 2)
         .unwrap()
@@ -159,7 +161,7 @@ fn a_new_device_is_judged_by_its_fleet_from_the_first_reading() {
 fn what_came_before_the_first_model_counts_as_if_it_had_been_trained_on() {
     let readings = simulated(3, 3);
     let (before, after) = readings.split_at(readings.len() * 2 / 3);
-    let mut pass = pass(before, Kind::Hybrid);
+    let mut pass = pass(before, Plan::default());
     before.iter().for_each(|it| pass.push(it));
     let (model, mut trained) = pass.fit("m-0001".into(), Timestamp::EPOCH, 2).unwrap();
     let mut live: HashMap<DeviceId, DeviceState> = HashMap::new();
@@ -348,6 +350,42 @@ fn thinned_copies_of_a_stream_are_judged_in_the_same_time() {
     ] {
         assert!((whole / 3..=whole * 3).contains(&thinned), "{name} {whole} {thinned}");
     }
+}
+
+#[test]
+fn a_unit_shorter_than_the_interval_raises_no_more_false_alarms() {
+    let params = FleetParams {
+        devices: 6,
+        interval: Duration::from_secs(600),
+        anomaly_rate: 0.0,
+        faults_per_device_week: 0.0,
+        end: Some(FleetParams::default().start.after(DAY * 28)),
+        ..FleetParams::default()
+    };
+    let readings: Vec<Reading> = Fleet::new(params.check().unwrap()).collect();
+    let (training, _) = readings.split_at(readings.len() / 2);
+    let plan = Plan {
+        tempo: Tempo {
+            unit: Unit::Seconds(10.0),
+            ..Tempo::default()
+        },
+        ..Plan::default()
+    };
+    let model = model_of(training, plan);
+    let mut devices = HashMap::new();
+    let mut opened = 0;
+    for (at, reading) in readings.iter().enumerate() {
+        let fresh = || (DeviceState::new(&model.signals), Watch::default());
+        let (state, watch) = devices.entry(reading.device_id.clone()).or_insert_with(fresh);
+        let sign = model.assess(state, reading).sign.unwrap();
+        let (next, happening) = watch.step(&sign, &IncidentRules::default());
+        *watch = next;
+        opened += u32::from(at >= training.len() && matches!(happening, Some(Happening::Opened(_))));
+    }
+    assert!(
+        opened <= 24,
+        "{opened} in twelve weeks of a device, where the budget is twelve"
+    );
 }
 
 #[test]

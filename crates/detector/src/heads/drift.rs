@@ -17,6 +17,7 @@ use super::moment::{Learning, Moment};
 use crate::features::StateError;
 use doubt::Doubt;
 pub(crate) use doubt::student;
+pub(crate) use hold::Turn;
 pub(crate) use signal::SignalDrift;
 
 /// Doubts are found anew after so many readings.
@@ -74,13 +75,16 @@ impl Drift {
         }
     }
 
-    /// The banks of a reading, and the head after it.
-    pub(crate) fn step(&mut self, moment: &Moment<'_>) -> Banks {
+    /// The banks of a reading, what becomes of the level with it, and the head after it.
+    pub(crate) fn step(&mut self, moment: &Moment<'_>) -> (Banks, Turn) {
         let speaks = self.age >= SPOKEN;
         self.age += moment.weights.units;
         self.doubt(moment);
         let n_signals = self.signals.len();
         let regime = self.regime();
+        if self.back.is_known() {
+            self.signals.iter_mut().for_each(|it| it.keep_former(moment));
+        }
         let (mut smooth, mut rough) = ([f64::NAN; MAX_SIGNALS], [f64::NAN; MAX_SIGNALS]);
         let mut certain = [f64::NAN; MAX_SIGNALS];
         let (mut spike, mut present) = (0.0_f64, 0.0);
@@ -113,11 +117,11 @@ impl Drift {
             banks[1] = distance(&self.smooth, &certain[..n_signals]);
             banks[2] = distance(&self.rough, rough);
         }
-        self.hold(moment, banks[1]);
+        let turn = self.hold(moment, banks[1]);
         if self.held == 0.0 || self.held > moment.longest_hold {
             self.absorb(moment, &banks, smooth, rough);
         }
-        banks
+        (banks, turn)
     }
 
     /// Finds how far what was learned can be relied on: when the learning is over, when a training has seen more, and now and
@@ -174,11 +178,6 @@ impl Drift {
                 signal.absorb(value, &weights, learned);
             }
         }
-    }
-
-    /// Whether with this reading a level that lasted is taken for a new one.
-    pub(crate) fn begins_anew(&self) -> bool {
-        self.adopted == 1
     }
 
     /// How many times as long as ever the signal has kept its value that did so most; 0 while none has.

@@ -150,7 +150,7 @@ impl AlertControl {
     /// Whether this surprise is an alert.
     pub(crate) fn step(&mut self, surprise: f64, weights: &Weights, pace: &Pace) -> bool {
         self.recent *= 1.0 - weights.alerts;
-        self.since += weights.units;
+        self.since += weights.readings;
         let is_alert = surprise >= ALERT * (1.0 + RISE * self.recent) && self.since > pace.tempo.refractory;
         if is_alert {
             self.since = 0.0;

@@ -87,6 +87,11 @@ impl Return {
         !self.is_known() || self.since > tempo.scale
     }
 
+    /// Units since the level was left.
+    pub(crate) fn since(self) -> f64 {
+        self.since
+    }
+
     pub(crate) fn run(self) -> u32 {
         self.run
     }

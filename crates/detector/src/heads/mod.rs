@@ -27,7 +27,7 @@ pub(crate) use moment::Learning;
 pub use tempo::{Pace, Tempo, Unit};
 
 use crate::features::StateError;
-use drift::Drift;
+use drift::{Drift, Turn};
 pub(crate) use drift::{SignalDrift, student};
 use event::{AlertControl, SignalEvents};
 use moment::Moment;
@@ -99,9 +99,11 @@ impl Heads {
             &self.pending,
             (learning, self.rhythm.step(pace.tempo.unit)),
         );
-        let banks = self.drift.step(&moment);
-        if self.drift.begins_anew() {
-            self.place.hasten();
+        let (banks, turn) = self.drift.step(&moment);
+        match turn {
+            Turn::Stays => {}
+            Turn::BeginsAnew => self.place.hasten(),
+            Turn::Returns(units) => self.place.come_back(units * moment.seconds / moment.weights.units),
         }
         let place = self.place.step(&moment, &self.wear);
         let worn = self.wear.step(&moment, |at| self.drift.signals[at].scale());
@@ -145,11 +147,6 @@ impl Heads {
     /// The noise of a signal from reading to reading, in its scale.
     pub(crate) fn noise(&self, at: usize) -> f64 {
         self.drift.noise(at)
-    }
-
-    /// How many units a reading of the device usually takes.
-    pub(crate) fn units(&self, unit: Unit) -> f64 {
-        self.rhythm.step(unit)
     }
 
     /// The device's usual interval in seconds; 0 before the second reading.

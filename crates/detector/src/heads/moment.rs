@@ -3,7 +3,7 @@
 use domain::{Timestamp, Values};
 
 use super::silence::Silence;
-use super::tempo::{Heard, Pace, Unit, Weights};
+use super::tempo::{Heard, Pace, Sparse, Unit, Weights};
 
 /// Whether a device learns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,7 +21,7 @@ pub(crate) struct Moment<'a> {
     pub(crate) hour: u8,
     pub(crate) is_weekend: bool,
     pub(crate) weights: Weights,
-    slower: f64,
+    sparse: Sparse,
     /// Seconds since the reading before, as far as they count.
     pub(crate) seconds: f64,
     /// The part of a silence that is too long to count.
@@ -49,8 +49,8 @@ impl<'a> Moment<'a> {
             values,
             hour: timestamp.hour(),
             is_weekend: timestamp.weekday() >= 5,
-            weights: pace.weights(heard.units, heard.slower),
-            slower: heard.slower,
+            weights: pace.weights(heard.units, heard.sparse),
+            sparse: heard.sparse,
             seconds: heard.seconds,
             silence: Silence::new(
                 timestamp.second_of_day() - heard.seconds,
@@ -74,7 +74,7 @@ impl<'a> Moment<'a> {
     pub(crate) fn weights_of(&self, signal: usize) -> Weights {
         match self.pending[signal] {
             0.0 => self.weights,
-            pending => self.pace.weights(self.weights.units + pending, self.slower),
+            pending => self.pace.weights(self.weights.units + pending, self.sparse),
         }
     }
 }

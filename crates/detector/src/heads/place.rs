@@ -116,6 +116,14 @@ impl Place {
         self.away = self.away.max(SETTLES - SETTLES_ANEW);
     }
 
+    /// Takes note that the device is back at a level that it left so many seconds ago. Where it has settled since, it knows no other
+    /// place, and settles again.
+    pub(crate) fn come_back(&mut self, left: f64) {
+        if self.watched < left {
+            self.settle();
+        }
+    }
+
     /// How much further from all that was than usual, as the logarithm of the ratio, beyond the distance at which the
     /// device leaves or comes back; the place after the reading.
     pub(crate) fn step(&mut self, moment: &Moment<'_>, wear: &Wear) -> f64 {
@@ -158,9 +166,9 @@ impl Place {
         } else {
             1.0
         };
-        self.smooth += (sooner * moment.weights.smooth).max(early).min(1.0) * (felt - self.smooth);
+        self.smooth += (sooner * moment.weights.place).max(early).min(1.0) * (felt - self.smooth);
         let unseen = self.unseen(deviations, wear) - f64::from(self.doubt);
-        self.doubt += (moment.weights.smooth.max(early) * unseen) as f32;
+        self.doubt += (moment.weights.place.max(early) * unseen) as f32;
         self.bank.absorb(
             deviations,
             CARE.trust(distance, moment.is_learning),

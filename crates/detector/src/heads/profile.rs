@@ -56,6 +56,15 @@ impl<const N: usize> Profile<N> {
         (self.visits[at] >= SEVERAL).then(|| self.skill() * f64::from(self.bins[at]))
     }
 
+    /// The same beside what it expects over the whole day; 0 until it is known at every hour.
+    pub(crate) fn swing(&self, bin: u8) -> f64 {
+        if self.visits.iter().any(|it| *it < SEVERAL) {
+            return 0.0;
+        }
+        let mean = self.bins.iter().map(|it| f64::from(*it)).sum::<f64>() / N as f64;
+        self.skill() * (f64::from(self.bins[usize::from(bin)]) - mean)
+    }
+
     /// Whether all bins were seen, and the open one on few days: what was learned before that is off.
     pub(crate) fn is_young(&self) -> bool {
         let visits = self.visits.get(usize::from(self.open)).copied().unwrap_or(MANY);

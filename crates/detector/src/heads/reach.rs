@@ -44,7 +44,7 @@ impl Reach {
             let Some(value) = value else { continue };
             let weights = moment.weights_of(at);
             let grows = if moment.is_learning { 1.0 } else { weights.scale };
-            farthest = farthest.max(range.step(value, deviation, weights.smooth, grows));
+            farthest = farthest.max(range.step(value, deviation, weights.place, grows));
         }
         ((farthest + 1e-3) / LEAVES).ln()
     }

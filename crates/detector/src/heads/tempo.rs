@@ -75,6 +75,16 @@ impl Default for Tempo {
     }
 }
 
+impl Unit {
+    /// How many units a reading counts as where readings are counted, at this usual interval in seconds.
+    pub(crate) fn counted(self, interval: f64) -> f64 {
+        match self {
+            Self::Interval => 1.0,
+            Self::Seconds(seconds) => (interval / seconds).min(1.0),
+        }
+    }
+}
+
 impl Tempo {
     /// The first half-life that is no positive number, if there is one.
     #[must_use]
@@ -105,8 +115,12 @@ impl Tempo {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Weights {
     pub(crate) units: f64,
+    /// The time as what counts readings knows it: a usual reading takes no more than one unit of it.
+    pub(crate) readings: f64,
     pub(crate) level: f64,
     pub(crate) smooth: f64,
+    /// As `smooth`, over so many readings at least.
+    pub(crate) place: f64,
     pub(crate) rough: f64,
     pub(crate) scale: f64,
     pub(crate) profile: f64,
@@ -117,23 +131,44 @@ pub(crate) struct Weights {
 }
 
 impl Weights {
-    /// After so many units, and so many readings as the smoothing knows them.
-    fn after(units: f64, readings: f64, tempo: &Tempo) -> Self {
+    fn after(units: f64, sparse: Sparse, tempo: &Tempo) -> Self {
         let weight = |half_life: f64| 1.0 - 0.5_f64.powf(units / half_life);
-        let quick = |half_life: f64| 1.0 - 0.5_f64.powf(readings / half_life);
+        let smoothing = |half_life: f64| 1.0 - 0.5_f64.powf(units / sparse.smoothed / half_life);
+        let readings = units / sparse.counted;
+        let counting = |half_life: f64| 1.0 - 0.5_f64.powf(readings / half_life);
         Self {
             units,
+            readings,
             level: weight(tempo.level),
-            smooth: quick(tempo.smooth),
-            rough: quick(tempo.rough),
+            smooth: smoothing(tempo.smooth),
+            place: counting(tempo.smooth),
+            rough: smoothing(tempo.rough),
             scale: weight(tempo.scale),
             profile: weight(tempo.profile),
             quick: (weight(tempo.quick.0), weight(tempo.quick.1)),
             wide: (weight(tempo.wide.0), weight(tempo.wide.1)),
-            tail: (units / tempo.tail).min(1.0),
-            alerts: weight(tempo.alerts),
+            tail: (readings / tempo.tail).min(1.0),
+            alerts: counting(tempo.alerts),
         }
     }
+}
+
+/// How many units a usual reading takes where it is to count as one.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Sparse {
+    /// Where the noise is smoothed that was learned: for a device that has come to report less often, since the noise that is
+    /// left of so many readings is what it learned.
+    smoothed: f64,
+    /// Where readings are counted, and where the place of a device is smoothed: how seldom something is shows over readings, and
+    /// a place that is smoothed over a reading or two is noise.
+    counted: f64,
+}
+
+impl Sparse {
+    const NOT: Self = Self {
+        smoothed: 1.0,
+        counted: 1.0,
+    };
 }
 
 /// A tempo with the weights after one unit, which nearly all readings use.
@@ -148,7 +183,7 @@ impl Pace {
     #[must_use]
     pub fn new(tempo: Tempo) -> Self {
         Self {
-            unit: Weights::after(1.0, 1.0, &tempo),
+            unit: Weights::after(1.0, Sparse::NOT, &tempo),
             tempo,
         }
     }
@@ -158,17 +193,16 @@ impl Pace {
         self.unit.level
     }
 
-    /// The weights after so many units. Where a reading has come to take `slower` times as long as while the device learned,
-    /// what smooths goes by readings, since the noise that is left of so many is what was learned; all else goes by time.
+    /// The weights after so many units.
     #[expect(
         clippy::float_cmp,
         reason = "exactly one unit is the usual case and needs no arithmetic"
     )]
-    pub(crate) fn weights(&self, units: f64, slower: f64) -> Weights {
-        if units == 1.0 && slower == 1.0 {
+    pub(crate) fn weights(&self, units: f64, sparse: Sparse) -> Weights {
+        if units == 1.0 && sparse == Sparse::NOT {
             self.unit
         } else {
-            Weights::after(units, units / slower, &self.tempo)
+            Weights::after(units, sparse, &self.tempo)
         }
     }
 }
@@ -216,7 +250,7 @@ impl Rhythm {
                 units: 1.0,
                 seconds: 0.0,
                 missed: 0.0,
-                slower: 1.0,
+                sparse: Sparse::NOT,
             };
         };
         if self.seen == 0 {
@@ -242,9 +276,19 @@ impl Rhythm {
             units,
             seconds: counted,
             missed: seconds - counted,
-            slower: match unit {
-                Unit::Interval => self.slower(),
-                Unit::Seconds(_) => 1.0,
+            sparse: self.sparse(unit),
+        }
+    }
+
+    fn sparse(&self, unit: Unit) -> Sparse {
+        match unit {
+            Unit::Interval => Sparse {
+                smoothed: self.slower(),
+                counted: self.slower(),
+            },
+            Unit::Seconds(seconds) => Sparse {
+                smoothed: 1.0,
+                counted: (self.interval / seconds).max(1.0),
             },
         }
     }
@@ -257,8 +301,7 @@ pub(crate) struct Heard {
     pub(crate) seconds: f64,
     /// The rest of a silence that is too long to count, in seconds.
     pub(crate) missed: f64,
-    /// How many times as long as while the device learned a reading usually takes.
-    pub(crate) slower: f64,
+    pub(crate) sparse: Sparse,
 }
 
 #[cfg(test)]
@@ -268,7 +311,7 @@ mod tests {
     #[test]
     fn two_readings_forget_as_much_as_one_of_twice_the_time() {
         let pace = Pace::default();
-        let (one, two) = (pace.weights(1.0, 1.0), pace.weights(2.0, 1.0));
+        let (one, two) = (pace.weights(1.0, Sparse::NOT), pace.weights(2.0, Sparse::NOT));
         let twice = |weight: f64| 1.0 - (1.0 - weight).powi(2);
         for (one, two) in [(one.level, two.level), (one.smooth, two.smooth), (one.scale, two.scale)] {
             assert!((twice(one) - two).abs() < 1e-12);

@@ -24,6 +24,17 @@ pub(super) enum Regime {
     Odd,
 }
 
+/// What becomes of a device's level with a reading.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Turn {
+    /// It stays what it was.
+    Stays,
+    /// One that lasted is taken for a new one.
+    BeginsAnew,
+    /// The device is back at the one that it left so many units ago.
+    Returns(f64),
+}
+
 impl Drift {
     pub(super) fn regime(&self) -> Regime {
         match () {
@@ -35,7 +46,7 @@ impl Drift {
 
     /// Holds learning while the smoothed deviations are far out. A hold that lasts too long ends in a new level, and
     /// the one before is remembered; a device that is back there is taken for what it was.
-    pub(super) fn hold(&mut self, moment: &Moment<'_>, smooth: f64) {
+    pub(super) fn hold(&mut self, moment: &Moment<'_>, smooth: f64) -> Turn {
         let before = self.held;
         let gate = if before > 0.0 { GATE.1 } else { GATE.0 };
         let holds = !moment.is_learning && smooth > gate;
@@ -45,15 +56,19 @@ impl Drift {
         } else {
             0
         };
-        if before <= moment.longest_hold && self.held > moment.longest_hold {
+        let begins_anew = before <= moment.longest_hold && self.held > moment.longest_hold;
+        if begins_anew {
             self.adopted = 1;
             self.leave(&moment.pace.tempo);
         }
         if self.back.is_known() && self.returns(moment, smooth) {
             let aside = self.signals.iter_mut().filter(|it| it.is_aside());
             aside.for_each(SignalDrift::restore);
+            let turn = Turn::Returns(self.back.since());
             (self.back, self.held, self.adopted) = (Return::EMPTY, 0.0, 0);
+            return turn;
         }
+        if begins_anew { Turn::BeginsAnew } else { Turn::Stays }
     }
 
     /// Remembers the level that is left, unless an older one is remembered.

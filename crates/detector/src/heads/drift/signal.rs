@@ -209,6 +209,14 @@ impl SignalDrift {
         }
     }
 
+    /// What was usual before the present level goes on with the course of the day, as the present one does.
+    pub(super) fn keep_former(&mut self, moment: &Moment<'_>) {
+        let now = (moment.hour, moment.weights.units);
+        for (hour, units) in moment.silence.pieces().chain([now]) {
+            self.former.level += units * moment.pace.level() * self.profile.swing(hour);
+        }
+    }
+
     /// Takes note of a reading that does not have the signal.
     pub(super) fn miss(&mut self, moment: &Moment<'_>) {
         for (hour, units) in moment.silence.pieces() {
