@@ -40,6 +40,8 @@ const FOREST: (f64, f64) = (1.0, 1.2);
 pub(crate) struct Combined {
     /// How far beyond normal.
     pub(crate) score: f64,
+    /// The same for how seldom it is: that a device has left its places already does not count.
+    pub(crate) rare: f64,
     /// Which evidence says most.
     pub(crate) leading: Leading,
 }
@@ -77,17 +79,25 @@ pub(crate) fn combine(kind: Kind, evidence: &Evidence, references: &[f64; 3], fa
     }
     let drift = (most + 1e-3).ln();
     if kind == Kind::Statistical {
-        return Combined { score: drift, leading };
+        return Combined {
+            score: drift,
+            rare: drift,
+            leading,
+        };
     }
     let trust = evidence.trust;
     let beyond = familiar.map(|it| it - FOREST.0).filter(|it| *it > 0.0);
     let forest = beyond.map_or(f64::NEG_INFINITY, |it| (FOREST.1 * it - LINE) / PLACE);
-    let place = evidence.place.max(forest);
-    let near = PLACE * trust.max(LEAST) * place.max(-NEAR) + (place + NEAR).min(0.0);
-    let place = LINE + near - (1.0 - trust) * (LINE + DISTRUST);
+    let place = |place: f64| {
+        let place = place.max(forest);
+        let near = PLACE * trust.max(LEAST) * place.max(-NEAR) + (place + NEAR).min(0.0);
+        LINE + near - (1.0 - trust) * (LINE + DISTRUST)
+    };
+    let (place, leaving) = (place(evidence.place), place(evidence.leaving));
     let drift = drift - YIELD * trust * trust;
     Combined {
         score: drift.max(place),
+        rare: drift.max(leaving),
         leading: if place > drift { Leading::Place } else { leading },
     }
 }

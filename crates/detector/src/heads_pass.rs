@@ -6,7 +6,7 @@ use domain::{DeviceId, MAX_SIGNALS, Reading};
 use forest::{Contamination, Forest, Matrix};
 
 use crate::bar::Bar;
-use crate::combine::{LINE, combine};
+use crate::combine::{Combined, LINE, combine};
 use crate::features::DeviceState;
 use crate::heads::{Evidence, Pace};
 use crate::kind::Kind;
@@ -26,7 +26,7 @@ const SAMPLE_VALUES: usize = 2 << 20;
 /// Readings kept for drawing the line.
 const EVIDENCE_ROWS: usize = 65_536;
 
-/// Device, three banks, place.
+/// Device, three banks, leaving its places.
 const EVIDENCE_COLUMNS: usize = 5;
 
 /// The smallest spread of forest scores.
@@ -118,7 +118,7 @@ impl HeadsPass {
             learned.take(&evidence.banks);
             let [spike, smooth, rough] = evidence.banks;
             self.evidence
-                .offer(&[place as f64, spike, smooth, rough, evidence.place]);
+                .offer(&[place as f64, spike, smooth, rough, evidence.leaving]);
         }
         self.aside.remove(device);
         let n_signals = self.n_signals;
@@ -227,7 +227,7 @@ impl HeadsPass {
 
     /// What recurs, and what people have said is usual. From then on references are what is usual besides.
     pub(crate) fn take_out_recurring(&mut self, references: &References) -> Recurring {
-        let is_odd = |device, evidence: &Evidence| self.rate(device, evidence, references) > LEAST_LINE;
+        let is_odd = |device, evidence: &Evidence| self.rate(device, evidence, references).score > LEAST_LINE;
         let recurring = self.recurring.find(&self.devices, is_odd);
         for (device, banks) in self.recurring.recurred(&recurring, &self.devices) {
             if let Some(learned) = self.learned.get_mut(device) {
@@ -237,25 +237,26 @@ impl HeadsPass {
         recurring
     }
 
-    /// The score that a reading of the sample would have had.
+    /// The score that a reading of the sample would have had, for how seldom it is.
     fn score(&self, row: &[f64], references: &References) -> f64 {
         let evidence = Evidence {
             banks: [row[1], row[2], row[3]],
             frozen: 0.0,
             place: row[4],
+            leaving: row[4],
             trust: 0.0,
             surprise: 0.0,
             is_alert: false,
             worn: None,
         };
-        self.rate(row[0] as usize, &evidence, references)
+        self.rate(row[0] as usize, &evidence, references).rare
     }
 
-    /// The score of evidence, were its device trusted as it is by now.
-    fn rate(&self, device: usize, evidence: &Evidence, references: &References) -> f64 {
+    /// The weight of evidence, were its device trusted as it is by now.
+    fn rate(&self, device: usize, evidence: &Evidence, references: &References) -> Combined {
         let banks = references.banks(&self.devices[device]);
         let trust = self.trusts[device];
-        combine(self.kind, &Evidence { trust, ..*evidence }, &banks, None).score
+        combine(self.kind, &Evidence { trust, ..*evidence }, &banks, None)
     }
 
     /// The forest on the vector of all signals.

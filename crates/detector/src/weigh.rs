@@ -84,8 +84,10 @@ impl Model {
         state.learn_until(reference.map_or_else(|| unknown_learning(state.interval()), |it| it.learned));
         let is_unknown = state.readings() < UNKNOWN;
         let ranges = is_unknown.then(|| self.usual_ranges(state, reading));
+        let strangeness = self.strangeness(state, reading);
         let stranger = Combined {
-            score: self.strangeness(state, reading),
+            score: strangeness,
+            rare: strangeness,
             leading: Leading::Spike,
         };
         let evidence = state.step(reading, &self.pace);
@@ -99,14 +101,14 @@ impl Model {
         let interval = state.interval().unwrap_or(UNHEARD);
         let is_odd = combined.score > LEAST_LINE && !is_unknown;
         if is_odd && self.recurs(state, reading, combined.leading, interval) {
-            combined.score = RECURS;
+            (combined.score, combined.rare) = (RECURS, RECURS);
         }
         state.odd_for = longer_or_less(state.odd_for, is_odd, interval);
         let policy = self.provenance.policy;
-        let own = state.tide.step(combined.score, &self.bar, self.id(), policy);
+        let own = state.tide.step(combined.rare, &self.bar, self.id(), policy);
         let shift = state.tide.certain(own);
         let event = if evidence.is_alert { EVENT } else { 0.0 };
-        let compared = combined.score + event - shift;
+        let compared = combined.rare + event - shift;
         let weekly = self.bar.weekly(compared, interval);
         let is_worn = evidence.worn.is_some();
         let is_rare = |budget: f64| compared >= LEAST_LINE && weekly <= budget.min(Bar::most(interval));

@@ -59,6 +59,8 @@ pub struct Evidence {
     /// How much further from all that it ever did the device is than usual, as the logarithm of the ratio; above 0 it
     /// has left the places it knows.
     pub place: f64,
+    /// The same, as if it had not left yet: one that has is held to less, so that what it does beyond says how seldom it is.
+    pub leaving: f64,
     /// How far the device's history can be trusted to have seen all its states, 0 to 1.
     pub trust: f64,
     /// Head B's surprise, the largest of the signals'.
@@ -105,7 +107,7 @@ impl Heads {
             Turn::BeginsAnew => self.place.hasten(),
             Turn::Returns(units) => self.place.come_back(units * moment.seconds / moment.weights.units),
         }
-        let place = self.place.step(&moment, &self.wear);
+        let (place, leaving) = self.place.step(&moment, &self.wear);
         let worn = self.wear.step(&moment, |at| self.drift.signals[at].scale());
         let bin = moment.hour + if moment.is_weekend { 24 } else { 0 };
         let mut surprise = 0.0_f64;
@@ -127,6 +129,7 @@ impl Heads {
             banks,
             frozen,
             place,
+            leaving,
             trust: self.place.trust(),
             surprise,
             is_alert,

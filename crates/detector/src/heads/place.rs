@@ -125,8 +125,8 @@ impl Place {
     }
 
     /// How much further from all that was than usual, as the logarithm of the ratio, beyond the distance at which the
-    /// device leaves or comes back; the place after the reading.
-    pub(crate) fn step(&mut self, moment: &Moment<'_>, wear: &Wear) -> f64 {
+    /// device leaves or comes back, and beyond that at which it leaves; the place after the reading.
+    pub(crate) fn step(&mut self, moment: &Moment<'_>, wear: &Wear) -> (f64, f64) {
         let units = moment.weights.units;
         self.away = if self.is_out {
             self.away + moment.seconds
@@ -176,7 +176,8 @@ impl Place {
         );
         let step = if moment.is_learning { LEARNING_STEP } else { STEP };
         let reach = self.reach.step(moment, &self.bank);
-        self.compare(step * moment.weights.scale.max(early)).max(reach)
+        let (away, leaving) = self.compare(step * moment.weights.scale.max(early));
+        (away.max(reach), leaving.max(reach))
     }
 
     /// How much further off the device may be since its history is of few weathers, as a logarithm: each signal counts as it
@@ -212,13 +213,14 @@ impl Place {
         (self.is_out, self.has_left) = (false, false);
     }
 
-    /// The distance against its usual upper end, which moves by `step`.
-    fn compare(&mut self, step: f64) -> f64 {
+    /// The distance against its usual upper end, which moves by `step`: beyond that at which the device leaves or comes back, and
+    /// beyond that at which it leaves.
+    fn compare(&mut self, step: f64) -> (f64, f64) {
         let distance = (self.smooth + 1e-3).ln();
         if self.age <= SETTLED + 1.0 {
             self.usual = distance;
             self.middle = distance;
-            return 0.0;
+            return (0.0, 0.0);
         }
         self.usual += if distance > self.usual {
             step * SHARE
@@ -234,9 +236,10 @@ impl Place {
         let back = self.back();
         let bar = |is_beyond: bool| if is_beyond { -back } else { LEAVES };
         self.is_out = beyond > bar(self.is_out);
-        let bar = bar(self.has_left) + f64::from(self.doubt);
+        let doubt = f64::from(self.doubt);
+        let bar = bar(self.has_left) + doubt;
         self.has_left = beyond > bar;
-        beyond - bar
+        (beyond - bar, beyond - LEAVES - doubt)
     }
 
     /// How far the history can be trusted to have seen what there is, 0 to 1.
