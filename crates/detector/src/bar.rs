@@ -2,7 +2,7 @@
 //!
 //! Scores are logarithms of "how many times normal". Raised to a power between that of exponential and of Gaussian
 //! noise, how many times normal falls off nearly as an exponential distribution, the simplest of the generalised Pareto
-//! family (Pickands 1975). Its scale comes from the upper fifth of the training scores, of which a part may be anomalies: they are
+//! family (Pickands 1975). Its scale comes from the upper tenth of the training scores, of which a part may be anomalies: they are
 //! told from the tail as a second component, spread evenly over all scores (expectation and maximisation).
 
 use crate::incident::IncidentRules;
@@ -12,11 +12,11 @@ use crate::threshold::quantile;
 const POWER: f64 = 1.5;
 
 /// The shape of the tail in that family, which a training with anomalies in it cannot tell: that of simulated fleets without
-/// any, whose incidents at budgets of 0.1 and 10 it has both right.
-const SHAPE: f64 = 1.0 / 60.0;
+/// any, whose incidents at budgets of 0.1 to 10 it has about right.
+const SHAPE: f64 = 1.0 / 120.0;
 
 /// The tail begins above this share of the scores.
-const BODY: f64 = 0.8;
+const BODY: f64 = 0.9;
 
 /// The share of scores that lies below the upper end which a device's own scores are compared by.
 pub(crate) const UPPER: f64 = 0.9;

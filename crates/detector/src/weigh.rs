@@ -23,7 +23,7 @@ const EXPECTED: f64 = 3.0;
 const LEAST: f64 = -9.0;
 
 /// A score counts as so much higher where a new event is told: alerts are seldom, and then less is needed.
-const EVENT: f64 = 0.2;
+const EVENT: f64 = 0.15;
 
 /// The score of a reading that looks like what recurs: that of an ordinary one, whatever else is told of it.
 const RECURS: f64 = LEAST_LINE - EVENT - 0.05;

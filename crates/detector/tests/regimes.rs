@@ -67,8 +67,8 @@ fn told(model: &Model, stretches: &[(i64, f64)]) -> Vec<(usize, usize)> {
 
 #[track_caller]
 fn check(kind: Kind, step: f64) {
-    let stretches = [(216, 0.0), (72, step), (12, 0.0), (60, 0.0), (72, step), (12, 0.0)];
-    let counts = told(&train(kind, 7), &stretches);
+    let stretches = [(384, 0.0), (72, step), (12, 0.0), (60, 0.0), (72, step), (12, 0.0)];
+    let counts = told(&train(kind, 14), &stretches);
     let fault = [counts[1], counts[4]];
     let back = [counts[2], counts[5]];
     assert!(

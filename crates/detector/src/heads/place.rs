@@ -94,6 +94,12 @@ fn comparable(square: f64, present: f64, all: f64) -> f64 {
     (1.0 - spread(all) + normal * spread(all).sqrt()).max(0.0).powf(1.5)
 }
 
+/// The share of the variance of Gaussian noise that is left when every vector further away than the mean distance is drawn in to it:
+/// the mean of the lesser of 1 and a chi-square over its degrees of freedom, within a hundredth.
+fn drawn_in(signals: f64) -> f64 {
+    1.0 - 0.564 / signals.sqrt() + 0.08 / signals.powf(1.5)
+}
+
 impl Place {
     pub(crate) fn new(n_signals: usize) -> Self {
         Self {
@@ -169,15 +175,23 @@ impl Place {
         self.smooth += (sooner * moment.weights.place).max(early).min(1.0) * (felt - self.smooth);
         let unseen = self.unseen(deviations, wear) - f64::from(self.doubt);
         self.doubt += (moment.weights.place.max(early) * unseen) as f32;
-        self.bank.absorb(
-            deviations,
-            CARE.trust(distance, moment.is_learning),
-            moment.weights.scale.max(early),
-        );
+        let trust = self.trusts(distance, deviations.len() as f64, moment.is_learning);
+        self.bank.absorb(deviations, trust, moment.weights.scale.max(early));
         let step = if moment.is_learning { LEARNING_STEP } else { STEP };
         let reach = self.reach.step(moment, &self.bank);
         let (away, leaving) = self.compare(step * moment.weights.scale.max(early));
         (away.max(reach), leaving.max(reach))
+    }
+
+    /// How far to trust a vector at this distance. Drawing in what lies far would make the covariance of Gaussian noise ever smaller,
+    /// which is made up for unless the device is away.
+    fn trusts(&self, distance: f64, signals: f64, is_learning: bool) -> f64 {
+        let trust = CARE.trust(distance, is_learning);
+        if is_learning || self.is_out {
+            trust
+        } else {
+            trust / drawn_in(signals).sqrt()
+        }
     }
 
     /// How much further off the device may be since its history is of few weathers, as a logarithm: each signal counts as it
@@ -288,6 +302,14 @@ mod tests {
         let found = comparable(one, 1.0, 2.0);
         let expected = comparable(two, 2.0, 2.0);
         assert!((found / expected - 1.0).abs() < 0.03, "{found} {expected}");
+    }
+
+    #[test]
+    fn what_is_left_of_gaussian_noise_is_that_of_a_chi_square() {
+        // Of one signal the share beyond 1 and what the others have (0.3173 + 0.1987), of two 1 - 1/e, of eight from tables.
+        for (signals, left) in [(1.0, 0.516), (2.0, 0.632), (8.0, 0.8047)] {
+            assert!((drawn_in(signals) - left).abs() < 0.01, "{signals}");
+        }
     }
 
     #[test]
