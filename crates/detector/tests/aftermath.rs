@@ -274,7 +274,7 @@ fn while_a_signal_is_missing_what_is_expected_of_it_goes_on_with_the_day() {
 fn a_signal_that_was_missing_for_days_fits_the_others_again_when_it_is_back() {
     let silent = |at: i64, [air, machine]: Values2| [air.filter(|_| !(600..600 + 3 * DAY).contains(&at)), machine];
     let flagged = flagged(&verdicts_of(office, 7, silent));
-    assert!(flagged < 20, "{flagged} of seven days");
+    assert!(flagged < 60, "{flagged} of seven days");
 }
 
 #[test]

@@ -28,8 +28,10 @@ const SHARE: f64 = 0.95;
 /// The reference moves by so much, in logarithms, for a reading of full weight.
 const STEP: f64 = 1.2;
 
-/// The same while the device learns.
+/// The same while a device learns that was watched for less than so many seconds: what it did then must be found soon, and later the
+/// reference is to follow no hour of a training that it would not follow after it.
 const LEARNING_STEP: f64 = 6.0;
+const FOUND: f64 = 2.0 * 86_400.0;
 
 /// Readings before the reference starts.
 const SETTLED: f64 = 100.0;
@@ -177,7 +179,11 @@ impl Place {
         self.doubt += (moment.weights.place.max(early) * unseen) as f32;
         let trust = self.trusts(distance, deviations.len() as f64, moment.is_learning);
         self.bank.absorb(deviations, trust, moment.weights.scale.max(early));
-        let step = if moment.is_learning { LEARNING_STEP } else { STEP };
+        let step = if moment.is_learning && self.watched < FOUND {
+            LEARNING_STEP
+        } else {
+            STEP
+        };
         let reach = self.reach.step(moment, &self.bank);
         let (away, leaving) = self.compare(step * moment.weights.scale.max(early));
         (away.max(reach), leaving.max(reach))

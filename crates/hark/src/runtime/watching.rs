@@ -20,13 +20,16 @@ pub(crate) struct Watched {
     pub(crate) heard_at: Option<Timestamp>,
 }
 
-/// What the verdict said at the lowest score of the event that goes on or may be beginning.
+/// What the verdict said at the lowest score of the event that goes on or may be beginning, where a value was not within its usual
+/// range, if there was one: what lasts becomes usual, and its last readings would be told as what they usually are.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 struct Worst {
     score: f64,
     /// The time of the newest anomalous reading, in microseconds: an old one belongs to another event.
     newest: i64,
     reason: String,
+    #[serde(default)]
+    is_outside: bool,
     model_version: String,
 }
 
@@ -157,14 +160,21 @@ impl Watched {
 impl Worst {
     fn add(&mut self, verdict: &Verdict, at: Timestamp) {
         self.newest = at.as_micros();
-        if !(verdict.score < self.score || self.reason.is_empty()) {
+        // A signal that is outside its range says more than one that is odd inside it.
+        let outside = |it: &&domain::Reason| it.direction != domain::Direction::Within;
+        let outside = verdict.reasons.iter().find(outside);
+        let is_worse = match (outside.is_some(), self.is_outside) {
+            (true, false) => true,
+            (false, true) => false,
+            _ => verdict.score < self.score,
+        };
+        if !(is_worse || self.reason.is_empty()) {
             return;
         }
         self.score = verdict.score;
+        self.is_outside = outside.is_some();
         self.model_version = verdict.model_version.to_string();
-        // A signal that is outside its range says more than one that is odd inside it.
-        let outside = |it: &&domain::Reason| it.direction != domain::Direction::Within;
-        let reason = verdict.reasons.iter().find(outside).or(verdict.reasons.first());
+        let reason = outside.or(verdict.reasons.first());
         self.reason = reason.map_or_else(String::new, |it| it.text.clone());
     }
 
@@ -228,7 +238,7 @@ mod tests {
 
     use super::*;
 
-    fn assessment(at: i64, score: f64) -> Assessment {
+    fn assessment(at: i64, score: f64, direction: Direction) -> Assessment {
         let is_anomaly = score < 0.0;
         let mut symptoms = [None; MAX_SYMPTOMS];
         symptoms[0] = is_anomaly.then_some(Symptom {
@@ -243,7 +253,7 @@ mod tests {
         });
         let reason = Reason {
             signal: "temperature".to_owned(),
-            direction: Direction::Above,
+            direction,
             share: 1.0,
             feature: "value".to_owned(),
             text: format!("temperature at {score}"),
@@ -275,6 +285,15 @@ mod tests {
     }
 
     fn step_by(watched: &mut Watched, at: i64, score: f64, threshold: f64) -> Option<(Change, Incident)> {
+        step_to(watched, at, (score, Direction::Above), threshold)
+    }
+
+    fn step_to(
+        watched: &mut Watched,
+        at: i64,
+        (score, direction): (f64, Direction),
+        threshold: f64,
+    ) -> Option<(Change, Incident)> {
         let reading = Reading {
             device_id: DeviceId::new("a").unwrap(),
             timestamp: Timestamp::from_secs(at),
@@ -283,7 +302,7 @@ mod tests {
             device_type: None,
             truth: None,
         };
-        let assessment = assessment(at, score);
+        let assessment = assessment(at, score, direction);
         let telling = Telling {
             rules: IncidentRules::default(),
             threshold,
@@ -315,6 +334,25 @@ mod tests {
         let at = Some(Timestamp::from_secs(5_000));
         assert_eq!((change, &closed.id, closed.closed_at), (Change::Closed, &opened.id, at));
         assert_eq!(watched.worst, Worst::default());
+    }
+
+    #[test]
+    fn at_its_worst_is_where_a_value_was_unusual_though_it_became_usual_since() {
+        let mut watched = Watched::default();
+        let mut last = None;
+        let within = (-2.0, Direction::Within);
+        let readings = [
+            within,
+            (-0.3, Direction::Above),
+            (-0.4, Direction::Above),
+            (-0.2, Direction::Above),
+            within,
+        ];
+        for (at, it) in (0..).zip(readings) {
+            last = step_to(&mut watched, at * 10, it, 0.0).or(last);
+        }
+        let reason = last.unwrap().1.reason;
+        assert!(reason.ends_with("; at its worst temperature at -0.4"), "{reason}");
     }
 
     #[test]
